@@ -1,0 +1,232 @@
+"""
+Every error that callscope names, under one root.
+
+What happens to a recording is decided by type alone:
+
+- `PermanentFailure`: the recording can never be analysed; it is dead at once, under the error's code.
+- `AttemptFailed`: this attempt went wrong; it counts, and the recording is dead after the last one.
+- `Outage`: something around the recording is away; the attempt does not count and is made again later.
+
+Everything else (`UsageError`, `ConfigurationFault`) is told to the person at the terminal.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CallscopeError(Exception):
+    """
+    Root of all named errors: what happened, why, and what to do.
+
+    Parameters
+    ----------
+    what : str
+        The fact, with the values that matter (key, codec, limit).
+    why : str
+        The cause as far as it is known; empty when the fact says it all.
+    """
+
+    code: ClassVar[str] = "error"
+    advice: ClassVar[str] = "Run the command again with CALLSCOPE_LOG_LEVEL=debug and read the last lines."
+
+    def __init__(self, what: str, *, why: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+
+
+# --- told to the person at the terminal -------------------------------------------------------------------------
+
+
+class UsageError(CallscopeError):
+    """The command was called with words that don't fit."""
+
+    code = "usage"
+    advice = "See the command's --help for an example."
+
+
+class ConfigurationFault(CallscopeError):
+    """The surroundings as configured can't work; nothing was consumed."""
+
+    code = "configuration"
+    advice = "Correct the named setting; `callscope doctor` lists them all."
+
+
+class InvalidSetting(ConfigurationFault):
+    """A setting's value can't be used."""
+
+    code = "invalid_setting"
+
+
+class CheckpointMissing(ConfigurationFault):
+    """The checkpoint folder or one of its files isn't there."""
+
+    code = "checkpoint_missing"
+    advice = "Point CALLSCOPE_CHECKPOINT at a FunASR checkpoint folder, or fetch it once on a machine with network."
+
+
+class CheckpointInvalid(ConfigurationFault):
+    """The checkpoint was read but isn't what it must be: class, shapes, or checksum."""
+
+    code = "checkpoint_invalid"
+    advice = "Fetch the checkpoint again; its files are damaged or of another model."
+
+
+class DeviceMissing(ConfigurationFault):
+    """The device that was asked for isn't on this machine."""
+
+    code = "device_missing"
+    advice = "Name a device that is there, or `cpu`."
+
+
+class ServerMissing(ConfigurationFault):
+    """A server that one machine needs could not be found or started."""
+
+    code = "server_missing"
+    advice = "Install the package that the message names, or give the URL of a running server."
+
+
+# --- the recording can never be analysed --------------------------------------------------------------------------
+
+
+class PermanentFailure(CallscopeError):
+    """The recording can never be analysed as it is."""
+
+    code = "permanent"
+    advice = "Correct the recording at its source and upload it again: a new version is analysed by itself."
+
+
+class EmptyObject(PermanentFailure):
+    """The object has no bytes."""
+
+    code = "empty_object"
+    advice = "Check the telephony system's upload; a new version of the object is analysed by itself."
+
+
+class Undecodable(PermanentFailure):
+    """The bytes are no audio that a decoder knows."""
+
+    code = "undecodable"
+
+
+class UnsupportedCodec(PermanentFailure):
+    """The container was read, but its codec has no decoder here."""
+
+    code = "unsupported_codec"
+    advice = "Record as G.711, PCM, FLAC, MP3, AAC, AMR, Opus, G.722, G.726, GSM or Speex."
+
+
+class EmptyAudio(PermanentFailure):
+    """A well-formed file with no sound in it: a header alone, or less than one frame."""
+
+    code = "empty_audio"
+
+
+class SampleRateOutOfRange(PermanentFailure):
+    """The declared sample rate is no telephone's or microphone's."""
+
+    code = "sample_rate_out_of_range"
+
+
+class TooManyChannels(PermanentFailure):
+    """More channels than a call has parties."""
+
+    code = "too_many_channels"
+
+
+class InvalidSamples(PermanentFailure):
+    """Samples that are not numbers, or infinite."""
+
+    code = "invalid_samples"
+
+
+class TooLong(PermanentFailure):
+    """Longer than the duration cap."""
+
+    code = "too_long"
+    advice = "Raise CALLSCOPE_MAX_DURATION_MS if calls of this length are meant."
+
+
+# --- this attempt went wrong ----------------------------------------------------------------------------------------
+
+
+class AttemptFailed(CallscopeError):
+    """One attempt went wrong for a reason that may lie in the recording; it counts."""
+
+    code = "attempt_failed"
+    advice = "Read the attempt log (`callscope dead list --json`), then `callscope dead replay`."
+
+
+class IncompleteDownload(AttemptFailed):
+    """The bytes that arrived aren't the bytes that were announced."""
+
+    code = "incomplete_download"
+    advice = "Compare the object's size and checksum in the store; upload it again if they are wrong there."
+
+
+class RecogniserFailed(AttemptFailed):
+    """The recogniser raised on this recording."""
+
+    code = "recogniser_failed"
+
+
+class AttemptLost(AttemptFailed):
+    """A worker took the recording and was never heard of again: it was killed, or its host is gone."""
+
+    code = "attempt_lost"
+
+
+class UnknownSchemaVersion(AttemptFailed):
+    """A message was written by a version of callscope that this one can't read."""
+
+    code = "unknown_schema_version"
+    advice = "Upgrade the writers before the workers."
+
+
+# --- something around the recording is away ---------------------------------------------------------------------------
+
+
+class Outage(CallscopeError):
+    """Something around the recording is away for now; the attempt doesn't count and is made again."""
+
+    code = "outage"
+    advice = "Nothing is lost. Bring the service back; the work goes on by itself."
+
+
+class StorageUnavailable(Outage):
+    """The object store doesn't answer, or answers with a fault of its own."""
+
+    code = "storage_unavailable"
+
+
+class BrokerUnavailable(Outage):
+    """Redis doesn't answer."""
+
+    code = "broker_unavailable"
+
+
+class DatabaseUnavailable(Outage):
+    """Postgres doesn't answer."""
+
+    code = "database_unavailable"
+
+
+# --- the object is not (or no longer) what the ledger says ------------------------------------------------------------
+
+
+class ObjectGone(CallscopeError):
+    """The object was deleted, or replaced by a newer version, before it was analysed: skipped, never an error."""
+
+    code = "object_gone"
+    advice = "Nothing to do: the newer version has a row of its own."
+
+
+# --- programming contracts of pure code -------------------------------------------------------------------------------
+
+
+class RegionOutsideRecording(CallscopeError):
+    """A region ends after the recording does."""
+
+    code = "region_outside_recording"
+    advice = "Report this: regions and duration come from the same samples."

@@ -1,0 +1,128 @@
+"""
+The queue contract between producer, GPU workers and writers.
+
+A message is only a hint: the ledger in Postgres is the truth, so any message may be lost, doubled or late. An attempt
+has a number that dispatch gives it; every note a worker sends carries that number, which makes each note idempotent.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from callscope.calls import CallAnalysis, RecordingRef, Role
+from callscope.errors import UnknownSchemaVersion
+
+ANALYSE_QUEUE = "analyse"
+ISOLATE_QUEUE = "isolate"
+"""Recordings whose last attempt was lost travel here, alone, so that a poison one takes no neighbour down."""
+RESULTS_QUEUE = "results"
+
+ANALYSE_TASK = "callscope.analyse"
+STARTED_TASK = "callscope.results.started"
+HEARTBEAT_TASK = "callscope.results.heartbeat"
+STORE_TASK = "callscope.results.store"
+FAILED_TASK = "callscope.results.failed"
+
+SCHEMA_VERSION = 1
+"""Of the messages below. Raise it with any change that an older reader can't take."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyseJob:
+    """Ask for one attempt at one recording."""
+
+    recording_id: int
+    attempt: int
+    """1 for the first; the same in every copy of this message."""
+    ref: RecordingRef
+    channel_roles: tuple[Role, ...] = ()
+    """From the call's metadata; empty: the configured map."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptNote:
+    """An attempt has begun, or is still alive."""
+
+    recording_id: int
+    attempt: int
+    worker: str
+    """Host, process and device, such as ``gpu-3:4711:cuda:0``."""
+
+
+class FailureKind(StrEnum):
+    """What the ledger does about a failure; decided by the error's type where it is raised."""
+
+    PERMANENT = "permanent"
+    ATTEMPT = "attempt"
+    OUTAGE = "outage"
+    GONE = "gone"
+    RELEASED = "released"
+    """The worker was told to stop before it got to the end; costs no attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureNote:
+    """An attempt ended without a result."""
+
+    recording_id: int
+    attempt: int
+    kind: FailureKind
+    code: str
+    stage: str
+    """``fetch``, ``decode``, ``detect``, ``transcribe``, ``derive`` or ``publish``."""
+    message: str
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultNote:
+    """An attempt ended with a result."""
+
+    recording_id: int
+    attempt: int
+    worker: str
+    analysis: CallAnalysis
+
+
+Message = AnalyseJob | AttemptNote | FailureNote | ResultNote
+M = TypeVar("M", AnalyseJob, AttemptNote, FailureNote, ResultNote)
+
+
+def pack(message: Message) -> str:
+    """
+    Return the message as text: base64 of compressed JSON with the schema version inside.
+
+    One form for all of them; a result of a ten-minute call shrinks to about a tenth.
+    """
+    envelope = {
+        "schema_version": SCHEMA_VERSION,
+        "message": TypeAdapter(type(message)).dump_python(message, mode="json"),
+    }
+    return base64.b64encode(zlib.compress(json.dumps(envelope, ensure_ascii=False).encode())).decode("ascii")
+
+
+def unpack(kind: type[M], packed: str) -> M:
+    """
+    Return the message that `pack` wrote.
+
+    Raises
+    ------
+    UnknownSchemaVersion
+        The message is of another version, or isn't such a message at all.
+    """
+    try:
+        envelope = json.loads(zlib.decompress(base64.b64decode(packed, validate=True)))
+        if envelope["schema_version"] != SCHEMA_VERSION:
+            raise UnknownSchemaVersion(
+                f"a message of schema version {envelope['schema_version']} arrived", why=f"this is {SCHEMA_VERSION}"
+            )
+        return TypeAdapter(kind).validate_python(envelope["message"])
+    except (ValueError, KeyError, TypeError, zlib.error) as error:
+        raise UnknownSchemaVersion(f"a message that is no {kind.__name__} arrived", why=str(error)) from error

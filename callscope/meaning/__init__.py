@@ -1,0 +1,1 @@
+"""From transcripts to what a call means: tags, silences, crosstalk."""

@@ -1,0 +1,100 @@
+"""Every setting, its default and its meaning: the sole reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from callscope.calls import Role
+from callscope.errors import InvalidSetting
+
+
+class Settings(BaseSettings):
+    """
+    Settings of every role, read from ``CALLSCOPE_*`` variables.
+
+    A secret may also come from a file: ``CALLSCOPE_S3_SECRET_KEY_FILE=/run/secrets/s3``.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CALLSCOPE_", frozen=True, extra="ignore")
+
+    # Servers. Without a URL, one machine starts its own.
+    database_url: SecretStr | None = Field(None, description="postgresql+psycopg2://user:password@host:5432/name")
+    broker_url: SecretStr | None = Field(None, description="redis://:password@host:6379/0")
+
+    # Where recordings lie.
+    store: Literal["folder", "s3"] = Field("folder", description="kind of object store")
+    store_folder: Path = Field(Path(".callscope/store"), description="folder store: one folder a bucket")
+    s3_endpoint: str | None = Field(None, description="S3 endpoint URL; empty: AWS")
+    s3_region: str = Field("us-east-1", description="S3 region")
+    s3_access_key: str | None = Field(None, description="S3 access key id")
+    s3_secret_key: SecretStr | None = Field(None, description="S3 secret key")
+    bucket: str = Field("recordings", description="bucket that the telephony system drops recordings into")
+    prefix: str = Field("", description="watch only keys that begin so")
+
+    # Finding recordings.
+    key_pattern: str = Field(
+        "{queue}/{date}/{agent_id}/{call_id}.{ext}", description="how a key names its call's metadata"
+    )
+    channel_roles: tuple[Role, ...] = Field((Role.AGENT, Role.CUSTOMER), description="role of channel 0, 1, ...")
+    sweep_ms: int = Field(5_000, gt=0, description="time between two listings of the bucket")
+    stable_ms: int = Field(2_000, ge=0, description="an object must not have changed for this long")
+    window: int = Field(64, gt=0, description="jobs kept in the queue; the backlog waits in Postgres")
+    sent_deadline_ms: int = Field(60_000, gt=0, description="a job not started by then is sent again")
+
+    # Attempts.
+    max_attempts: int = Field(3, gt=0, description="a recording is dead after so many attempts")
+    lease_ms: int = Field(30_000, ge=3_000, description="an attempt not heard of for this long is lost")
+    retry_delay_ms: int = Field(5_000, ge=0, description="wait after a failed attempt or an outage")
+    analyse_timeout_ms: int = Field(900_000, gt=0, description="an attempt that takes longer is given up")
+
+    # Analysis.
+    checkpoint: str = Field("demo", description="`demo`, a FunASR checkpoint folder, or `iic/SenseVoiceSmall`")
+    vad_checkpoint: str | None = Field(None, description="FSMN VAD folder; empty: `vad/` beside the checkpoint")
+    engine: Literal["torch", "funasr"] = Field("torch", description="recogniser engine")
+    dtype: Literal["fp32", "bf16"] = Field("fp32", description="number format of the torch engine")
+    device: str = Field("cpu", description="cpu, cuda:0, ...")
+    threads: int = Field(4, gt=0, description="recordings in flight in one GPU worker process")
+    cpu_threads: int = Field(0, ge=0, description="torch threads on a CPU device; 0: all cores")
+    max_duration_ms: int = Field(4 * 3_600_000, gt=0, description="longer recordings are dead with `too_long`")
+    min_silence_ms: int = Field(1_200, gt=0, description="shorter stretches without speech are pauses")
+    min_crosstalk_ms: int = Field(300, gt=0, description="shorter overlaps are backchannels")
+
+    # Running.
+    state_folder: Path = Field(Path(".callscope"), description="data of the servers that one machine starts")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is printed")
+    flower_user: str = Field("callscope", description="login of the monitor")
+    flower_password: SecretStr | None = Field(None, description="password of the monitor; empty: made at start")
+
+
+def load_settings() -> Settings:
+    """
+    Read the environment.
+
+    Raises
+    ------
+    InvalidSetting
+        A value can't be used; the message names each variable and what is wrong with it.
+    """
+    prefix = Settings.model_config["env_prefix"]
+    secrets = {
+        name: _read_secret(prefix + name.upper() + "_FILE", path)
+        for name, field in Settings.model_fields.items()
+        if "SecretStr" in str(field.annotation) and (path := os.environ.get(prefix + name.upper() + "_FILE"))
+    }
+    try:
+        return Settings(**secrets)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = "; ".join(f"{prefix}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise InvalidSetting("a setting's value can't be used", why=faults) from error
+
+
+def _read_secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidSetting(f"{variable} names a file that can't be read", why=str(error)) from error

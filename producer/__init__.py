@@ -1,0 +1,1 @@
+"""Finds recordings, keeps the ledger and tops up the queue."""

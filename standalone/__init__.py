@@ -1,0 +1,1 @@
+"""One machine: real servers as child processes, the cluster supervised, the demo."""

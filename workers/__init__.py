@@ -1,0 +1,1 @@
+"""The Celery side: GPU analysis and result writing."""

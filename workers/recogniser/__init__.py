@@ -1,0 +1,1 @@
+"""The sole door to torch and funasr: checkpoints, features, engines."""

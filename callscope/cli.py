@@ -1,0 +1,96 @@
+"""The `callscope` command: a table of the rooms' commands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+
+import click
+from rich.console import Console
+from rich.text import Text
+from typing_extensions import override
+
+from callscope.errors import CallscopeError, UsageError
+
+EXIT_FAILED = 1
+EXIT_WRONG_USAGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """Where a command lives, and what the overview says of it (without importing its room)."""
+
+    where: str
+    """``module:attribute`` of a click command."""
+    summary: str
+
+
+COMMANDS = {
+    "demo": CommandEntry("standalone.cli:demo", "Run the sample calls through the whole cluster, and show the rows."),
+    "up": CommandEntry("standalone.cli:up", "Run the cluster on this machine until stopped."),
+    "doctor": CommandEntry("standalone.cli:doctor", "Check settings, servers, checkpoint and device."),
+    "analyse": CommandEntry("workers.cli:analyse", "Analyse audio files right here; needs no server."),
+    "produce": CommandEntry("producer.cli:produce", "Find recordings and keep the queue topped up."),
+    "work": CommandEntry("workers.cli:work", "Run the analysis workers, one process a device."),
+    "write": CommandEntry("workers.cli:write", "Run the result writers."),
+    "db": CommandEntry("producer.cli:db", "Upgrade the database schema."),
+    "audit": CommandEntry("producer.cli:audit", "Prove that nothing was lost and nothing is doubled."),
+    "dead": CommandEntry("producer.cli:dead", "List dead recordings and replay them."),
+}
+
+
+class RoomCommands(click.Group):
+    """A group whose commands are imported when they are run, so that `--help` costs no torch."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.where.partition(":")
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                f"`callscope {cmd_name}` needs a package that isn't installed here: {error.name}",
+                why="every role has an extra of its own, so that an image holds only what it runs",
+            ) from error
+        return command
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@click.command(cls=RoomCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="callscope")
+def callscope() -> None:
+    """
+    Listen to every call: text, speaker, emotion and sound events as rows in Postgres.
+
+    Settings are CALLSCOPE_* variables; `callscope doctor` lists them.
+    """
+
+
+def main() -> None:
+    """Run the command line; a named error is told in three parts: what, why, what to do."""
+    try:
+        callscope(prog_name="callscope")
+    except CallscopeError as error:
+        tell(error)
+        sys.exit(EXIT_WRONG_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+
+
+def tell(error: CallscopeError) -> None:
+    """Print a named error on standard error: what happened, why, and what to do."""
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(Text.assemble((f"{error.code}: ", "bold red"), error.what))
+    if error.why:
+        console.print(Text.assemble(("why: ", "bold"), error.why))
+    console.print(Text.assemble(("do:  ", "bold"), error.advice))

@@ -1,0 +1,226 @@
+"""How near an analysis comes to what was really said and heard: a result scored against a reference."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from rapidfuzz.distance import Levenshtein
+
+from callscope.calls import CallAnalysis, Emotion, EventKind, Language, Role, Segment
+from callscope.errors import UsageError
+from callscope.timeline import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one party said in one go."""
+
+    channel: int
+    role: Role
+    start_ms: int
+    end_ms: int
+    text: str
+    language: Language
+    emotion: Emotion
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSound:
+    """A sound that a listener hears on a channel."""
+
+    kind: EventKind
+    channel: int
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSilence:
+    """A stretch without speech, and whose turn it was."""
+
+    owner: Role
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceCrosstalk:
+    """A stretch in which both parties speak."""
+
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The truth about one recording."""
+
+    name: str
+    file: str
+    key: str
+    """Where the telephony system would put it in the bucket."""
+    duration_ms: int
+    turns: tuple[Turn, ...]
+    events: tuple[ReferenceSound, ...]
+    silences: tuple[ReferenceSilence, ...]
+    crosstalks: tuple[ReferenceCrosstalk, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """How many of the reference's facts were found."""
+
+    found: int
+    total: int
+
+    def __add__(self, other: Hits) -> Hits:
+        return Hits(self.found + other.found, self.total + other.total)
+
+    @property
+    def share(self) -> float:
+        """Found over total; 1 when there was nothing to find."""
+        return self.found / self.total if self.total else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallScore:
+    """One analysis against its reference."""
+
+    edits: int
+    """Characters to insert, delete or replace."""
+    characters: int
+    """Of the reference, normalised."""
+    languages: Hits
+    emotions: Hits
+    roles: Hits
+    events: Hits
+    silences: Hits
+    """Found within the tolerance at both ends, with the right owner."""
+    crosstalks: Hits
+
+    @property
+    def cer(self) -> float:
+        """Character error rate: edits over characters of the reference."""
+        return self.edits / self.characters if self.characters else 0.0
+
+
+def read_reference(path: Path) -> Reference:
+    """
+    Read a reference file.
+
+    Raises
+    ------
+    UsageError
+        It isn't there, or isn't a reference; the message names the first fault.
+    """
+    try:
+        return TypeAdapter(Reference).validate_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"the reference {path} can't be read", why=str(error)) from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise UsageError(f"{path} is no reference", why=f"{where}: {fault['msg']}") from error
+
+
+def normalise(text: str) -> str:
+    """Return what counts of a text when characters are compared: letters and figures, width and case made equal."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(char for char in folded if unicodedata.category(char)[0] in "LN")
+
+
+def score_call(reference: Reference, analysis: CallAnalysis, *, tolerance_ms: int = 250) -> CallScore:
+    """
+    Score one analysis.
+
+    Parameters
+    ----------
+    reference : Reference
+        The truth.
+    analysis : CallAnalysis
+        Of the same recording.
+    tolerance_ms : int >= 0
+        How far both ends of a silence or crosstalk may lie from the reference's.
+
+    Returns
+    -------
+    CallScore
+        Text is compared channel by channel in the order of time, so a turn that was cut in two costs nothing. The
+        language, emotion and role of a turn are those of the segment that covers most of it.
+    """
+    edits = characters = 0
+    for channel in sorted({turn.channel for turn in reference.turns} | {s.channel for s in analysis.segments}):
+        expected = normalise("".join(turn.text for turn in reference.turns if turn.channel == channel))
+        actual = normalise("".join(s.text for s in analysis.segments if s.channel == channel))
+        edits += Levenshtein.distance(expected, actual)
+        characters += len(expected)
+    covering = [(turn, _covering(turn, analysis.segments)) for turn in reference.turns]
+    return CallScore(
+        edits=edits,
+        characters=characters,
+        languages=_hits(s is not None and s.language is turn.language for turn, s in covering),
+        emotions=_hits(s is not None and s.emotion is turn.emotion for turn, s in covering),
+        roles=_hits(s is not None and s.role is turn.role for turn, s in covering),
+        events=_hits(_is_heard(sound, analysis) for sound in reference.events),
+        silences=_hits(
+            any(
+                event.kind is EventKind.SILENCE
+                and event.owner is silence.owner
+                and _is_near(silence.start_ms, silence.end_ms, event.start_ms, event.end_ms, tolerance_ms)
+                for event in analysis.events
+            )
+            for silence in reference.silences
+        ),
+        crosstalks=_hits(
+            any(
+                event.kind is EventKind.CROSSTALK
+                and _is_near(crosstalk.start_ms, crosstalk.end_ms, event.start_ms, event.end_ms, tolerance_ms)
+                for event in analysis.events
+            )
+            for crosstalk in reference.crosstalks
+        ),
+    )
+
+
+def total(scores: Sequence[CallScore]) -> CallScore:
+    """Return the scores of several calls as one, every character and every fact counting once."""
+    nothing = Hits(0, 0)
+    return CallScore(
+        edits=sum(score.edits for score in scores),
+        characters=sum(score.characters for score in scores),
+        languages=sum((score.languages for score in scores), nothing),
+        emotions=sum((score.emotions for score in scores), nothing),
+        roles=sum((score.roles for score in scores), nothing),
+        events=sum((score.events for score in scores), nothing),
+        silences=sum((score.silences for score in scores), nothing),
+        crosstalks=sum((score.crosstalks for score in scores), nothing),
+    )
+
+
+def _hits(facts: Iterable[bool]) -> Hits:
+    outcomes = list(facts)
+    return Hits(sum(outcomes), len(outcomes))
+
+
+def _covering(turn: Turn, segments: Sequence[Segment]) -> Segment | None:
+    when = Interval(turn.start_ms, turn.end_ms)
+    on_channel = [s for s in segments if s.channel == turn.channel and s.interval.overlap_ms(when)]
+    return max(on_channel, key=lambda s: s.interval.overlap_ms(when), default=None)
+
+
+def _is_heard(sound: ReferenceSound, analysis: CallAnalysis) -> bool:
+    when = Interval(sound.start_ms, sound.end_ms)
+    return any(
+        event.kind is sound.kind
+        and event.channel == sound.channel
+        and Interval(event.start_ms, event.end_ms).overlap_ms(when)
+        for event in analysis.events
+    )
+
+
+def _is_near(start_ms: int, end_ms: int, found_start_ms: int, found_end_ms: int, tolerance_ms: int) -> bool:
+    return abs(start_ms - found_start_ms) <= tolerance_ms and abs(end_ms - found_end_ms) <= tolerance_ms

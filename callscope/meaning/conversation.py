@@ -1,0 +1,131 @@
+"""What only both sides together show: who was silent when it was their turn, and who talked over whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from callscope.calls import Event, EventKind, Origin, Role
+from callscope.errors import RegionOutsideRecording
+from callscope.timeline import Interval, gaps, intersection
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRegion:
+    """A stretch in which one channel speaks."""
+
+    channel: int
+    role: Role
+    interval: Interval
+    """Without the detector's padding."""
+
+
+def find_silences(regions: Sequence[SpeechRegion], *, duration_ms: int, min_silence_ms: int = 1_200) -> list[Interval]:
+    """
+    Return the stretches in which no channel speaks ("non-talk time").
+
+    Parameters
+    ----------
+    regions : sequence of SpeechRegion
+        Of all channels, in any order; may overlap. Bounds exclude the detector's padding.
+    duration_ms : int >= 0
+        Length of the recording, in milliseconds.
+    min_silence_ms : int > 0
+        Shorter stretches are pauses, not silences, and are left out.
+
+    Returns
+    -------
+    list of Interval
+        Half-open, disjoint, ascending, inside ``[0, duration_ms)``; the stretch before the first word and the one
+        after the last word included.
+
+    Raises
+    ------
+    RegionOutsideRecording
+        A region ends after ``duration_ms``.
+    """
+    last_ms = max((region.interval.end_ms for region in regions), default=0)
+    if last_ms > duration_ms:
+        raise RegionOutsideRecording(f"a region ends at {last_ms} ms in a recording of {duration_ms} ms")
+    spoken = (region.interval for region in regions)
+    return [gap for gap in gaps(spoken, within=Interval(0, duration_ms)) if gap.duration_ms >= min_silence_ms]
+
+
+def silence_owner(regions: Sequence[SpeechRegion], silence: Interval) -> Role:
+    """
+    Return whose turn it was: the party that did not speak last before the silence.
+
+    `Role.UNKNOWN` where that can't be told: nobody spoke yet, or the speaker's role is unknown.
+    """
+    before = [region for region in regions if region.interval.end_ms <= silence.start_ms]
+    if not before:
+        return Role.UNKNOWN
+    match max(before, key=lambda region: region.interval.end_ms).role:
+        case Role.AGENT:
+            return Role.CUSTOMER
+        case Role.CUSTOMER:
+            return Role.AGENT
+        case Role.UNKNOWN:
+            return Role.UNKNOWN
+
+
+def derive_events(
+    regions: Sequence[SpeechRegion], *, duration_ms: int, min_silence_ms: int = 1_200, min_crosstalk_ms: int = 300
+) -> list[Event]:
+    """
+    Return SILENCE and CROSSTALK as derived events, ascending by start.
+
+    Parameters
+    ----------
+    regions : sequence of SpeechRegion
+        As for `find_silences`.
+    duration_ms : int >= 0
+        Length of the recording, in milliseconds.
+    min_silence_ms, min_crosstalk_ms : int > 0
+        What is shorter is a pause, or a backchannel.
+
+    Returns
+    -------
+    list of Event
+        Of the whole call (``channel`` is None). The owner of a silence is whose turn it was; the owner of
+        crosstalk is who came in second. Times are measured, so their probability is 1.
+
+    Raises
+    ------
+    RegionOutsideRecording
+        A region ends after ``duration_ms``.
+    """
+    found = [
+        _derived(EventKind.SILENCE, silence_owner(regions, silence), silence)
+        for silence in find_silences(regions, duration_ms=duration_ms, min_silence_ms=min_silence_ms)
+    ]
+    by_channel: dict[int, list[SpeechRegion]] = {}
+    for region in regions:
+        by_channel.setdefault(region.channel, []).append(region)
+    found += [
+        _derived(EventKind.CROSSTALK, _who_came_in(by_channel[first] + by_channel[second], overlap), overlap)
+        for first, second in combinations(sorted(by_channel), 2)
+        for overlap in intersection(
+            (region.interval for region in by_channel[first]), (region.interval for region in by_channel[second])
+        )
+        if overlap.duration_ms >= min_crosstalk_ms
+    ]
+    return sorted(found, key=lambda event: (event.start_ms, event.kind))
+
+
+def _who_came_in(regions: Sequence[SpeechRegion], overlap: Interval) -> Role:
+    touching = [region for region in regions if region.interval.overlap_ms(overlap)]
+    return max(touching, key=lambda region: region.interval.start_ms).role
+
+
+def _derived(kind: EventKind, owner: Role, when: Interval) -> Event:
+    return Event(
+        kind=kind,
+        origin=Origin.DERIVED,
+        channel=None,
+        owner=owner,
+        start_ms=when.start_ms,
+        end_ms=when.end_ms,
+        probability=1.0,
+    )

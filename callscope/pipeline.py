@@ -1,0 +1,249 @@
+"""One pure call from samples to everything that is stored of a recording; workers, command line and tests share it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from callscope.calls import (
+    AnalysisVersion,
+    AudioFacts,
+    CallAnalysis,
+    Event,
+    EventKind,
+    Language,
+    Origin,
+    Role,
+    Segment,
+    Transcript,
+    Word,
+)
+from callscope.meaning.conversation import SpeechRegion, derive_events
+from callscope.ports import Clip, Recogniser
+from callscope.settings import Settings
+from callscope.sound.audio import Audio
+from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, loudness_dbfs, remove_leaks
+from callscope.timeline import Interval, union
+
+PIPELINE_VERSION = 1
+"""Raise it with every change that makes other rows of the same recording and checkpoint."""
+
+
+class Stage(StrEnum):
+    """Where a recording is on its way; the name under which a failure is stored."""
+
+    FETCH = "fetch"
+    DECODE = "decode"
+    DETECT = "detect"
+    TRANSCRIBE = "transcribe"
+    DERIVE = "derive"
+    PUBLISH = "publish"
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisOptions:
+    """What may differ from call to call, or from centre to centre."""
+
+    channel_roles: tuple[Role, ...] = (Role.AGENT, Role.CUSTOMER)
+    """Role of channel 0, 1, ...; a channel beyond it is `Role.UNKNOWN`."""
+    language: Language | None = None
+    """Spoken language when it is known; None lets the recogniser decide."""
+    speech: SpeechOptions = field(default_factory=SpeechOptions)
+    clip_padding_ms: int = 120
+    """Context given to the recogniser on both sides of a region, never into its neighbour."""
+    min_silence_ms: int = 1_200
+    min_crosstalk_ms: int = 300
+
+    @classmethod
+    def for_call(
+        cls,
+        settings: Settings,
+        facts: AudioFacts,
+        *,
+        told_roles: tuple[Role, ...] = (),
+        language: Language | None = None,
+    ) -> AnalysisOptions:
+        """
+        Return the options of one call.
+
+        Roles that the call's metadata tells win. Else the configured map holds for a call with a channel for each
+        party; in a mono or dual-mono call nothing tells who speaks.
+        """
+        separate = facts.channels > 1 and not facts.dual_mono
+        return cls(
+            channel_roles=told_roles or (settings.channel_roles if separate else ()),
+            language=language,
+            min_silence_ms=settings.min_silence_ms,
+            min_crosstalk_ms=settings.min_crosstalk_ms,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    channel: int
+    interval: Interval
+    from_detector: bool
+
+
+def analyse_recording(
+    audio: Audio,
+    recogniser: Recogniser,
+    options: AnalysisOptions,
+    *,
+    on_stage: Callable[[Stage], None] = lambda _: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> CallAnalysis:
+    """
+    Transcribe every channel and derive what only all of them together show.
+
+    Parameters
+    ----------
+    audio : Audio
+        Channels of equal length, float32 in [-1, 1] at 16 kHz.
+    recogniser : Recogniser
+        A loaded checkpoint.
+    options : AnalysisOptions
+        Of this call.
+    on_stage : callable
+        Called as each stage begins; what it raises ends the analysis.
+    clock : callable
+        Seconds of a monotonic clock, for the timings.
+
+    Returns
+    -------
+    CallAnalysis
+        Segments and events inside ``[0, duration_ms)``.
+
+    Raises
+    ------
+    RecogniserFailed
+        The recogniser raised on this recording.
+    """
+    on_stage(Stage.DETECT)
+    began = clock()
+    regions = _find_regions(audio, recogniser, options.speech)
+
+    on_stage(Stage.TRANSCRIBE)
+    detected = clock()
+    padded = _pad(regions, padding_ms=options.clip_padding_ms, duration_ms=audio.facts.duration_ms)
+    clips = [Clip(audio.channels[r.channel], wide) for r, wide in zip(regions, padded, strict=True)]
+    transcripts = recogniser.transcribe(clips, language=options.language)
+
+    on_stage(Stage.DERIVE)
+    transcribed = clock()
+    segments = [
+        _segment(region, clip, transcript, roles=options.channel_roles)
+        for region, clip, transcript in zip(regions, clips, transcripts, strict=True)
+    ]
+    spoken = [SpeechRegion(s.channel, s.role, s.interval) for s in segments if s.is_speech]
+    derived = derive_events(
+        spoken,
+        duration_ms=audio.facts.duration_ms,
+        min_silence_ms=options.min_silence_ms,
+        min_crosstalk_ms=options.min_crosstalk_ms,
+    )
+    heard = [event for segment in segments if (event := _heard(segment))]
+    spoken_ms = sum(interval.duration_ms for interval in union(region.interval for region in spoken))
+    return CallAnalysis(
+        version=AnalysisVersion(checkpoint=recogniser.checkpoint, pipeline=PIPELINE_VERSION, rules="none"),
+        engine=recogniser.engine,
+        device=recogniser.device,
+        audio=audio.facts,
+        speech_coverage=spoken_ms / max(1, audio.facts.duration_ms),
+        segments=tuple(segments),
+        events=tuple(sorted(heard + derived, key=lambda event: (event.start_ms, event.kind))),
+        timings_ms={
+            Stage.DETECT: round((detected - began) * 1000),
+            Stage.TRANSCRIBE: round((transcribed - detected) * 1000),
+            Stage.DERIVE: round((clock() - transcribed) * 1000),
+        },
+    )
+
+
+def _find_regions(audio: Audio, recogniser: Recogniser, options: SpeechOptions) -> list[_Region]:
+    """Return what goes to the recogniser: the detector's speech without echo, and the sounds in its gaps."""
+    scores = recogniser.speech_scores(audio.channels)
+    speech = [
+        find_speech(score, samples, options=options) for score, samples in zip(scores, audio.channels, strict=True)
+    ]
+    sounds = [
+        find_gap_sounds(samples, spoken, options=options)
+        for samples, spoken in zip(audio.channels, speech, strict=True)
+    ]
+    regions = [
+        _Region(channel, interval, from_detector)
+        for from_detector, found in ((True, speech), (False, sounds))
+        for channel, intervals in enumerate(remove_leaks(audio.channels, found, options=options))
+        for interval in intervals
+    ]
+    return sorted(regions, key=lambda region: (region.interval, region.channel))
+
+
+def _pad(regions: Sequence[_Region], *, padding_ms: int, duration_ms: int) -> list[Interval]:
+    """Return each region widened on both sides, at most to the middle of the gap to its neighbour on the channel."""
+    padded: dict[_Region, Interval] = {}
+    for channel in {region.channel for region in regions}:
+        row = [region for region in regions if region.channel == channel]
+        for i, region in enumerate(row):
+            left_ms = row[i - 1].interval.end_ms if i else 0
+            right_ms = row[i + 1].interval.start_ms if i + 1 < len(row) else duration_ms
+            start_ms, end_ms = region.interval.start_ms, region.interval.end_ms
+            room_left_ms = max(0, start_ms - left_ms) // (2 if i else 1)
+            room_right_ms = max(0, right_ms - end_ms) // (2 if i + 1 < len(row) else 1)
+            padded[region] = Interval(start_ms - min(padding_ms, room_left_ms), end_ms + min(padding_ms, room_right_ms))
+    return [padded[region] for region in regions]
+
+
+def _segment(region: _Region, clip: Clip, transcript: Transcript, *, roles: tuple[Role, ...]) -> Segment:
+    return Segment(
+        channel=region.channel,
+        role=roles[region.channel] if region.channel < len(roles) else Role.UNKNOWN,
+        start_ms=region.interval.start_ms,
+        end_ms=region.interval.end_ms,
+        text=transcript.text,
+        language=transcript.language,
+        emotion=transcript.emotion,
+        emotion_distribution=transcript.emotion_distribution,
+        event=transcript.event,
+        event_probability=transcript.event_distribution[transcript.event],
+        words=_words_in_call(transcript.words, clip.interval, region.interval),
+        loudness_dbfs=loudness_dbfs(clip.channel, region.interval),
+        is_speech=_is_speech(region, transcript),
+    )
+
+
+def _words_in_call(words: Sequence[Word], clip: Interval, region: Interval) -> tuple[Word, ...]:
+    """Shift the clip's word times into the call and keep them inside the region, whose padding holds no word."""
+
+    def moved(at_ms: int) -> int:
+        return min(max(clip.start_ms + at_ms, region.start_ms), region.end_ms)
+
+    return tuple(Word(word.text, moved(word.start_ms), moved(word.end_ms)) for word in words)
+
+
+def _is_speech(region: _Region, transcript: Transcript) -> bool:
+    """
+    Tell speech from other sounds.
+
+    The detector may take a laugh for speech, and the gap pass may find a whisper: a region counts as speech when it
+    has words, and one that the gap pass found must also sound like speech, lest music that reads as a word does.
+    """
+    if region.from_detector:
+        return bool(transcript.text) or transcript.event is EventKind.SPEECH
+    return bool(transcript.text) and transcript.event is EventKind.SPEECH
+
+
+def _heard(segment: Segment) -> Event | None:
+    if segment.event is EventKind.SPEECH:
+        return None
+    return Event(
+        kind=segment.event,
+        origin=Origin.MODEL,
+        channel=segment.channel,
+        owner=segment.role,
+        start_ms=segment.start_ms,
+        end_ms=segment.end_ms,
+        probability=segment.event_probability,
+    )

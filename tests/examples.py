@@ -1,0 +1,62 @@
+"""Records with every field filled, for tests that carry them somewhere."""
+
+from __future__ import annotations
+
+from callscope.calls import (
+    AnalysisVersion,
+    AudioFacts,
+    CallAnalysis,
+    Emotion,
+    Event,
+    EventKind,
+    Language,
+    Origin,
+    Role,
+    Segment,
+    Word,
+)
+
+
+def a_segment(
+    *,
+    channel: int = 0,
+    role: Role = Role.AGENT,
+    start_ms: int = 0,
+    end_ms: int = 1_000,
+    text: str = "你好。",
+    emotion: Emotion = Emotion.NEUTRAL,
+    is_speech: bool = True,
+) -> Segment:
+    rest = [other for other in Emotion if other is not emotion]
+    return Segment(
+        channel=channel,
+        role=role,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        text=text,
+        language=Language.ZH,
+        emotion=emotion,
+        emotion_distribution={emotion: 0.92} | dict.fromkeys(rest, 0.01),
+        event=EventKind.SPEECH,
+        event_probability=0.97,
+        words=(Word("你", start_ms + 60, start_ms + 120), Word("好", start_ms + 120, start_ms + 240)),
+        loudness_dbfs=-21.5,
+        is_speech=is_speech,
+    )
+
+
+def an_analysis(*, checkpoint: str = "demo-0123abcd", segments: tuple[Segment, ...] | None = None) -> CallAnalysis:
+    found = (
+        a_segment(),
+        a_segment(channel=1, role=Role.CUSTOMER, start_ms=2_800, end_ms=4_000, text="三天了。", emotion=Emotion.ANGRY),
+    )
+    return CallAnalysis(
+        version=AnalysisVersion(checkpoint=checkpoint, pipeline=1, rules="none"),
+        engine="torch-fp32",
+        device="cpu",
+        audio=AudioFacts("wav", "pcm_mulaw", 8_000, 2, 5_000, truncated=False, dual_mono=False),
+        speech_coverage=0.44,
+        segments=found if segments is None else segments,
+        events=(Event(EventKind.SILENCE, Origin.DERIVED, None, Role.CUSTOMER, 1_000, 2_800, 1.0),),
+        timings_ms={"fetch": 3, "decode": 4, "detect": 5, "transcribe": 60, "derive": 0},
+    )

@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import pytest
+
+from callscope.calls import CallAnalysis, Emotion, EventKind, Language, Role
+from callscope.errors import UsageError
+from callscope.evaluation import (
+    Hits,
+    Reference,
+    ReferenceCrosstalk,
+    ReferenceSilence,
+    ReferenceSound,
+    Turn,
+    normalise,
+    read_reference,
+    score_call,
+    total,
+)
+from tests.examples import a_segment, an_analysis
+
+pytestmark = pytest.mark.unit
+
+
+def a_reference(
+    *,
+    silences: tuple[ReferenceSilence, ...] = (),
+    events: tuple[ReferenceSound, ...] = (),
+    crosstalks: tuple[ReferenceCrosstalk, ...] = (),
+) -> Reference:
+    return Reference(
+        name="call",
+        file="call.wav",
+        key="q/2026-01-01/a/call.wav",
+        duration_ms=5_000,
+        turns=(
+            Turn(0, Role.AGENT, 0, 1_000, "你好", Language.ZH, Emotion.NEUTRAL),
+            Turn(1, Role.CUSTOMER, 2_800, 4_000, "三天了!", Language.ZH, Emotion.ANGRY),
+        ),
+        events=events,
+        silences=silences,
+        crosstalks=crosstalks,
+    )
+
+
+def test_a_perfect_result_scores_perfectly() -> None:
+    silence = ReferenceSilence(Role.CUSTOMER, 1_000, 2_800)
+    score = score_call(a_reference(silences=(silence,)), an_analysis())
+    assert score.cer == 0
+    assert (score.languages, score.emotions, score.roles) == (Hits(2, 2), Hits(2, 2), Hits(2, 2))
+    assert score.silences == Hits(1, 1)
+
+
+def test_a_turn_cut_in_two_costs_nothing() -> None:
+    halves = (a_segment(end_ms=500, text="你"), a_segment(start_ms=500, end_ms=1_000, text="好"))
+    score = score_call(a_reference(), an_analysis(segments=(*halves, *an_analysis().segments[1:])))
+    assert score.edits == 0
+
+
+def test_every_wrong_character_counts_once() -> None:
+    segments = (a_segment(text="您好啊"), *an_analysis().segments[1:])
+    score = score_call(a_reference(), an_analysis(segments=segments))
+    assert (score.edits, score.characters) == (2, 5)
+
+
+def test_text_on_a_channel_where_nobody_speaks_counts_as_insertions() -> None:
+    ghost = a_segment(channel=2, role=Role.UNKNOWN, text="嗯嗯")
+    score = score_call(a_reference(), an_analysis(segments=(*an_analysis().segments, ghost)))
+    assert score.edits == 2
+
+
+def test_a_turn_without_a_segment_misses_every_fact() -> None:
+    score = score_call(a_reference(), an_analysis(segments=()))
+    assert (score.languages.found, score.emotions.found, score.roles.found) == (0, 0, 0)
+    assert score.cer == 1
+
+
+@pytest.mark.parametrize(
+    ("silence", "found"),
+    [
+        (ReferenceSilence(Role.CUSTOMER, 1_250, 3_050), 1),
+        (ReferenceSilence(Role.CUSTOMER, 1_251, 2_800), 0),
+        (ReferenceSilence(Role.CUSTOMER, 1_000, 2_549), 0),
+        (ReferenceSilence(Role.AGENT, 1_000, 2_800), 0),
+    ],
+)
+def test_a_silence_is_found_near_both_ends_with_its_owner(silence: ReferenceSilence, found: int) -> None:
+    assert score_call(a_reference(silences=(silence,)), an_analysis()).silences == Hits(found, 1)
+
+
+def test_what_was_not_heard_is_missed() -> None:
+    reference = a_reference(
+        events=(ReferenceSound(EventKind.LAUGHTER, 0, 100, 200),), crosstalks=(ReferenceCrosstalk(100, 900),)
+    )
+    score = score_call(reference, an_analysis())
+    assert (score.events, score.crosstalks) == (Hits(0, 1), Hits(0, 1))
+
+
+def test_totals_count_characters_not_calls() -> None:
+    bad: CallAnalysis = an_analysis(segments=())
+    both = total([score_call(a_reference(), an_analysis()), score_call(a_reference(), bad)])
+    assert both.cer == pytest.approx(0.5)
+    assert both.roles == Hits(2, 4)
+    assert Hits(0, 0).share == 1
+    assert total([]).cer == 0
+
+
+def test_width_case_and_marks_do_not_count() -> None:
+    assert normalise("ＡＢ c, 12、三！") == "abc12三"
+
+
+def test_a_broken_reference_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "call.json"
+    with pytest.raises(UsageError, match="can't be read"):
+        read_reference(path)
+    path.write_text('{"name": "x"}')
+    with pytest.raises(UsageError) as caught:
+        read_reference(path)
+    assert "file" in caught.value.why

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from rapidfuzz.distance import Levenshtein
 
-from callscope.calls import CallAnalysis, Emotion, EventKind, Language, Role, Segment
+from callscope.calls import Emotion, Event, EventKind, Language, Role, Segment
 from callscope.errors import UsageError
 from callscope.timeline import Interval
 
@@ -133,16 +133,18 @@ def normalise(text: str) -> str:
     return "".join(char for char in folded if unicodedata.category(char)[0] in "LN")
 
 
-def score_call(reference: Reference, analysis: CallAnalysis, *, tolerance_ms: int = 250) -> CallScore:
+def score_call(
+    reference: Reference, segments: Sequence[Segment], events: Sequence[Event], *, tolerance_ms: int = 250
+) -> CallScore:
     """
-    Score one analysis.
+    Score what was found in one recording.
 
     Parameters
     ----------
     reference : Reference
         The truth.
-    analysis : CallAnalysis
-        Of the same recording.
+    segments, events : sequences of Segment and Event
+        Of the same recording, ascending by start.
     tolerance_ms : int >= 0
         How far both ends of a silence or crosstalk may lie from the reference's.
 
@@ -153,25 +155,25 @@ def score_call(reference: Reference, analysis: CallAnalysis, *, tolerance_ms: in
         language, emotion and role of a turn are those of the segment that covers most of it.
     """
     edits = characters = 0
-    for channel in sorted({turn.channel for turn in reference.turns} | {s.channel for s in analysis.segments}):
+    for channel in sorted({turn.channel for turn in reference.turns} | {s.channel for s in segments}):
         expected = normalise("".join(turn.text for turn in reference.turns if turn.channel == channel))
-        actual = normalise("".join(s.text for s in analysis.segments if s.channel == channel))
+        actual = normalise("".join(s.text for s in segments if s.channel == channel))
         edits += Levenshtein.distance(expected, actual)
         characters += len(expected)
-    covering = [(turn, _covering(turn, analysis.segments)) for turn in reference.turns]
+    covering = [(turn, _covering(turn, segments)) for turn in reference.turns]
     return CallScore(
         edits=edits,
         characters=characters,
         languages=_hits(s is not None and s.language is turn.language for turn, s in covering),
         emotions=_hits(s is not None and s.emotion is turn.emotion for turn, s in covering),
         roles=_hits(s is not None and s.role is turn.role for turn, s in covering),
-        events=_hits(_is_heard(sound, analysis) for sound in reference.events),
+        events=_hits(_is_heard(sound, events) for sound in reference.events),
         silences=_hits(
             any(
                 event.kind is EventKind.SILENCE
                 and event.owner is silence.owner
                 and _is_near(silence.start_ms, silence.end_ms, event.start_ms, event.end_ms, tolerance_ms)
-                for event in analysis.events
+                for event in events
             )
             for silence in reference.silences
         ),
@@ -179,7 +181,7 @@ def score_call(reference: Reference, analysis: CallAnalysis, *, tolerance_ms: in
             any(
                 event.kind is EventKind.CROSSTALK
                 and _is_near(crosstalk.start_ms, crosstalk.end_ms, event.start_ms, event.end_ms, tolerance_ms)
-                for event in analysis.events
+                for event in events
             )
             for crosstalk in reference.crosstalks
         ),
@@ -212,13 +214,13 @@ def _covering(turn: Turn, segments: Sequence[Segment]) -> Segment | None:
     return max(on_channel, key=lambda s: s.interval.overlap_ms(when), default=None)
 
 
-def _is_heard(sound: ReferenceSound, analysis: CallAnalysis) -> bool:
+def _is_heard(sound: ReferenceSound, events: Sequence[Event]) -> bool:
     when = Interval(sound.start_ms, sound.end_ms)
     return any(
         event.kind is sound.kind
         and event.channel == sound.channel
         and Interval(event.start_ms, event.end_ms).overlap_ms(when)
-        for event in analysis.events
+        for event in events
     )
 
 

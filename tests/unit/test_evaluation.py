@@ -5,6 +5,7 @@ import pytest
 from callscope.calls import CallAnalysis, Emotion, EventKind, Language, Role
 from callscope.errors import UsageError
 from callscope.evaluation import (
+    CallScore,
     Hits,
     Reference,
     ReferenceCrosstalk,
@@ -42,36 +43,40 @@ def a_reference(
     )
 
 
+def score(reference: Reference, analysis: CallAnalysis) -> CallScore:
+    return score_call(reference, analysis.segments, analysis.events)
+
+
 def test_a_perfect_result_scores_perfectly() -> None:
     silence = ReferenceSilence(Role.CUSTOMER, 1_000, 2_800)
-    score = score_call(a_reference(silences=(silence,)), an_analysis())
-    assert score.cer == 0
-    assert (score.languages, score.emotions, score.roles) == (Hits(2, 2), Hits(2, 2), Hits(2, 2))
-    assert score.silences == Hits(1, 1)
+    scored = score(a_reference(silences=(silence,)), an_analysis())
+    assert scored.cer == 0
+    assert (scored.languages, scored.emotions, scored.roles) == (Hits(2, 2), Hits(2, 2), Hits(2, 2))
+    assert scored.silences == Hits(1, 1)
 
 
 def test_a_turn_cut_in_two_costs_nothing() -> None:
     halves = (a_segment(end_ms=500, text="你"), a_segment(start_ms=500, end_ms=1_000, text="好"))
-    score = score_call(a_reference(), an_analysis(segments=(*halves, *an_analysis().segments[1:])))
-    assert score.edits == 0
+    scored = score(a_reference(), an_analysis(segments=(*halves, *an_analysis().segments[1:])))
+    assert scored.edits == 0
 
 
 def test_every_wrong_character_counts_once() -> None:
     segments = (a_segment(text="您好啊"), *an_analysis().segments[1:])
-    score = score_call(a_reference(), an_analysis(segments=segments))
-    assert (score.edits, score.characters) == (2, 5)
+    scored = score(a_reference(), an_analysis(segments=segments))
+    assert (scored.edits, scored.characters) == (2, 5)
 
 
 def test_text_on_a_channel_where_nobody_speaks_counts_as_insertions() -> None:
     ghost = a_segment(channel=2, role=Role.UNKNOWN, text="嗯嗯")
-    score = score_call(a_reference(), an_analysis(segments=(*an_analysis().segments, ghost)))
-    assert score.edits == 2
+    scored = score(a_reference(), an_analysis(segments=(*an_analysis().segments, ghost)))
+    assert scored.edits == 2
 
 
 def test_a_turn_without_a_segment_misses_every_fact() -> None:
-    score = score_call(a_reference(), an_analysis(segments=()))
-    assert (score.languages.found, score.emotions.found, score.roles.found) == (0, 0, 0)
-    assert score.cer == 1
+    scored = score(a_reference(), an_analysis(segments=()))
+    assert (scored.languages.found, scored.emotions.found, scored.roles.found) == (0, 0, 0)
+    assert scored.cer == 1
 
 
 @pytest.mark.parametrize(
@@ -84,20 +89,20 @@ def test_a_turn_without_a_segment_misses_every_fact() -> None:
     ],
 )
 def test_a_silence_is_found_near_both_ends_with_its_owner(silence: ReferenceSilence, found: int) -> None:
-    assert score_call(a_reference(silences=(silence,)), an_analysis()).silences == Hits(found, 1)
+    assert score(a_reference(silences=(silence,)), an_analysis()).silences == Hits(found, 1)
 
 
 def test_what_was_not_heard_is_missed() -> None:
     reference = a_reference(
         events=(ReferenceSound(EventKind.LAUGHTER, 0, 100, 200),), crosstalks=(ReferenceCrosstalk(100, 900),)
     )
-    score = score_call(reference, an_analysis())
-    assert (score.events, score.crosstalks) == (Hits(0, 1), Hits(0, 1))
+    scored = score(reference, an_analysis())
+    assert (scored.events, scored.crosstalks) == (Hits(0, 1), Hits(0, 1))
 
 
 def test_totals_count_characters_not_calls() -> None:
     bad: CallAnalysis = an_analysis(segments=())
-    both = total([score_call(a_reference(), an_analysis()), score_call(a_reference(), bad)])
+    both = total([score(a_reference(), an_analysis()), score(a_reference(), bad)])
     assert both.cer == pytest.approx(0.5)
     assert both.roles == Hits(2, 4)
     assert Hits(0, 0).share == 1

@@ -20,9 +20,7 @@ def covered(items: list[Interval]) -> set[int]:
 
 
 def is_normal(items: list[Interval]) -> bool:
-    return all(i.duration_ms > 0 for i in items) and all(
-        a.end_ms < b.start_ms for a, b in itertools.pairwise(items)
-    )
+    return all(i.duration_ms > 0 for i in items) and all(a.end_ms < b.start_ms for a, b in itertools.pairwise(items))
 
 
 def test_an_interval_runs_forward_from_zero() -> None:

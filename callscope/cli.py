@@ -30,7 +30,7 @@ COMMANDS = {
     "demo": CommandEntry("standalone.cli:demo", "Run the sample calls through the whole cluster, and show the rows."),
     "up": CommandEntry("standalone.cli:up", "Run the cluster on this machine until stopped."),
     "doctor": CommandEntry("standalone.cli:doctor", "Check settings, servers, checkpoint and device."),
-    "analyse": CommandEntry("workers.cli:analyse", "Analyse audio files right here; needs no server."),
+    "analyse": CommandEntry("workers.offline:analyse", "Analyse audio files right here; needs no server."),
     "produce": CommandEntry("producer.cli:produce", "Find recordings and keep the queue topped up."),
     "work": CommandEntry("workers.cli:work", "Run the analysis workers, one process a device."),
     "write": CommandEntry("workers.cli:write", "Run the result writers."),

@@ -1,0 +1,102 @@
+"""Files analysed right here, by the very code that the workers run: no server, no queue, no rows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from callscope.sound.audio import AudioLimits, decode
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.table import Table
+
+from callscope.calls import CallAnalysis, Language, Origin
+from callscope.cli import EXIT_FAILED, tell
+from callscope.errors import CallscopeError, UsageError
+from callscope.pipeline import AnalysisOptions, analyse_recording
+from callscope.ports import Recogniser
+from callscope.settings import Settings, load_settings
+
+
+def analyse_file(
+    path: Path, recogniser: Recogniser, settings: Settings, *, language: Language | None = None
+) -> CallAnalysis:
+    """
+    Decode and analyse one file.
+
+    Raises
+    ------
+    PermanentFailure
+        The file isn't a call that can be analysed; the type says why.
+    RecogniserFailed
+        The recogniser raised on it.
+    """
+    audio = decode(path, limits=AudioLimits(max_duration_ms=settings.max_duration_ms))
+    options = AnalysisOptions.for_call(settings, audio.facts, language=language)
+    return analyse_recording(audio, recogniser, options)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a file, each on a line.")
+@click.option(
+    "--language",
+    type=click.Choice([tag.value for tag in Language if tag is not Language.NOSPEECH]),
+    help="Spoken language, when it is known.",
+)
+def analyse(files: tuple[Path, ...], *, as_json: bool, language: str | None) -> None:
+    """
+    Analyse audio FILES right here; needs no server.
+
+    A file that can't be analysed is told on standard error, and the others go on.
+
+    Example: callscope analyse samples/shipping-delay-zh.wav --json | jq .segments
+    """
+    from workers.recogniser.load import load_recogniser  # noqa: PLC0415 - torch takes seconds; --help must not
+
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        raise UsageError(f"{missing[0]} isn't a file")
+    settings = load_settings()
+    recogniser = load_recogniser(settings)
+    failed = False
+    for path in files:
+        try:
+            analysis = analyse_file(path, recogniser, settings, language=Language(language) if language else None)
+        except CallscopeError as error:
+            failed = True
+            tell(type(error)(f"{path}: {error.what}", why=error.why))
+            continue
+        if as_json:
+            document = {"file": str(path), **TypeAdapter(CallAnalysis).dump_python(analysis, mode="json")}
+            click.echo(json.dumps(document, ensure_ascii=False))
+        else:
+            _show(path, analysis)
+    if failed:
+        sys.exit(EXIT_FAILED)
+
+
+def _show(path: Path, analysis: CallAnalysis) -> None:
+    console = Console()
+    table = Table(title=str(path), title_justify="left", header_style="bold")
+    for heading in ("from", "to", "who", "language", "emotion", "event", "text"):
+        table.add_column(heading)
+    for segment in analysis.segments:
+        table.add_row(
+            f"{segment.start_ms / 1000:.2f}",
+            f"{segment.end_ms / 1000:.2f}",
+            f"{segment.channel} {segment.role.value}",
+            segment.language.value,
+            f"{segment.emotion.value} {segment.emotion_distribution[segment.emotion]:.2f}",
+            segment.event.value,
+            segment.text,
+        )
+    console.print(table)
+    for event in analysis.events:
+        if event.origin is Origin.DERIVED:
+            seconds = (event.end_ms - event.start_ms) / 1000
+            console.print(
+                f"{event.start_ms / 1000:8.2f}  {event.kind.value.lower()} {seconds:.2f} s, {event.owner.value}"
+            )

@@ -1,0 +1,162 @@
+"""Decode a recording into one array of samples for each channel, and say plainly what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from callscope.calls import AudioFacts
+from callscope.errors import EmptyAudio, InvalidSamples, SampleRateOutOfRange, TooLong, TooManyChannels
+from callscope.ports import SAMPLE_RATE_HZ, Samples
+from callscope.sound.readers import Stream, fits_sndfile, open_ffmpeg, open_sndfile
+from callscope.sound.resample import Resampler
+from callscope.sound.sniff import Container, sniff
+from callscope.sound.wav import read_wav_header
+
+MIN_DURATION_MS = 25
+"""One frame of the recogniser; less can't be analysed."""
+
+_TRUNCATED_MS = 100
+"""Headers are off by an encoder's delay or a frame; more than this was cut off."""
+
+_TWIN_WINDOW_MS = 500
+_TWIN_AUDIBLE_DBFS = -50.0
+_TWIN_RESIDUAL_DB = -20.0
+"""Above a lossy codec's difference between two equal channels, below that of a loud leg and its echo."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLimits:
+    """What a recording of a call may be; everything beyond is refused while it is being read."""
+
+    max_duration_ms: int
+    min_rate_hz: int = 4_000
+    max_rate_hz: int = 192_000
+    max_channels: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A decoded recording."""
+
+    facts: AudioFacts
+    channels: tuple[Samples, ...]
+    """float32 in [-1, 1] at `SAMPLE_RATE_HZ`, all of one length; a single one when the file is dual-mono."""
+
+
+def decode(path: Path, *, limits: AudioLimits) -> Audio:
+    """
+    Decode a recording, block by block, so that no file can fill the memory beyond the duration cap.
+
+    Parameters
+    ----------
+    path : Path
+        A file on this machine. Its bytes say what it is; its suffix counts for headerless formats alone
+        (``.ulaw``, ``.alaw``, ``.sln``, ``.gsm``, ``.g722``).
+    limits : AudioLimits
+        What is refused.
+
+    Returns
+    -------
+    Audio
+        Facts of the file and its channels, float32 in [-1, 1], shape (n,), 16 kHz. Times are those of the file: a
+        sample stays where it was to the millisecond, and sound that is missing inside is silence.
+
+    Raises
+    ------
+    EmptyObject, EmptyAudio
+        No bytes; no sound, or less than `MIN_DURATION_MS` of it.
+    Undecodable, UnsupportedCodec
+        No recording; a recording without a decoder.
+    SampleRateOutOfRange, TooManyChannels, TooLong
+        Beyond the limits.
+    InvalidSamples
+        Samples that are not numbers, or infinite.
+    """
+    container = sniff(path)
+    if container.name == "wav" and (header := read_wav_header(path)):
+        # The header alone can be refused: decoders raise errors of their own on a rate of 0.
+        _check_shape(path, header.sample_rate_hz, header.channels, limits)
+    if fits_sndfile(container, path):
+        try:
+            with open_sndfile(container, path) as stream:
+                return _collect(path, container, stream, limits)
+        except soundfile.SoundFileError:
+            pass  # FFmpeg decodes packet by packet and gets more out of a damaged file, or names the fault
+    with open_ffmpeg(container, path) as stream:
+        return _collect(path, container, stream, limits)
+
+
+def _collect(path: Path, container: Container, stream: Stream, limits: AudioLimits) -> Audio:
+    rate_hz = stream.sample_rate_hz
+    _check_shape(path, rate_hz, stream.channels, limits)
+    resamplers = [Resampler(rate_hz) for _ in range(stream.channels)]
+    tracks: list[list[Samples]] = [[] for _ in range(stream.channels)]
+    taken = 0
+    for block in stream.blocks:
+        taken += block.shape[1]
+        if taken * 1000 > limits.max_duration_ms * rate_hz:
+            raise TooLong(f"{path.name} is longer than {limits.max_duration_ms / 60_000:g} minutes")
+        if not np.isfinite(block).all():
+            raise InvalidSamples(
+                f"{path.name} holds samples that are no numbers",
+                why=f"infinite or NaN, within {(taken - block.shape[1]) * 1000 // rate_hz} ms "
+                f"to {taken * 1000 // rate_hz} ms",
+            )
+        for track, resampler, samples in zip(tracks, resamplers, block, strict=True):
+            track.append(resampler.push(samples))
+    if taken * 1000 < MIN_DURATION_MS * rate_hz:
+        raise EmptyAudio(
+            f"{path.name} holds {taken} samples a channel", why=f"at least {MIN_DURATION_MS} ms are needed"
+        )
+    channels = []
+    while tracks:
+        whole = np.concatenate([*tracks.pop(0), resamplers.pop(0).finish()])
+        channels.append(np.clip(whole, -1.0, 1.0, out=whole))
+    duration_ms = len(channels[0]) * 1000 // SAMPLE_RATE_HZ
+    dual_mono = len(channels) > 1 and all(_are_twins(channels[0], other) for other in channels[1:])
+    facts = AudioFacts(
+        container=container.name,
+        codec=stream.codec,
+        sample_rate_hz=rate_hz,
+        channels=stream.channels,
+        duration_ms=duration_ms,
+        truncated=stream.announced_ms is not None and stream.announced_ms - duration_ms > _TRUNCATED_MS,
+        dual_mono=dual_mono,
+    )
+    return Audio(facts, tuple(channels[:1] if dual_mono else channels))
+
+
+def _check_shape(path: Path, sample_rate_hz: int, channels: int, limits: AudioLimits) -> None:
+    if not limits.min_rate_hz <= sample_rate_hz <= limits.max_rate_hz:
+        raise SampleRateOutOfRange(
+            f"{path.name} says that it has {sample_rate_hz} samples a second",
+            why=f"{limits.min_rate_hz} to {limits.max_rate_hz} Hz are read",
+        )
+    if channels > limits.max_channels:
+        raise TooManyChannels(f"{path.name} has {channels} channels", why=f"at most {limits.max_channels} are read")
+
+
+def _are_twins(first: Samples, second: Samples) -> bool:
+    """
+    Tell whether two channels carry the same signal, give or take a lossy codec's noise.
+
+    The difference is held against the louder channel in every audible window, not over the whole call: a single
+    sentence that only one channel has makes them two parties, however long the music that both share.
+    """
+    window = SAMPLE_RATE_HZ * _TWIN_WINDOW_MS // 1000
+    audible = 10 ** (_TWIN_AUDIBLE_DBFS / 10)
+    heard = False
+    for start in range(0, len(first), window):
+        left, right = first[start : start + window], second[start : start + window]
+        power = max(float(np.dot(left, left)), float(np.dot(right, right))) / len(left)
+        if power < audible:
+            continue
+        heard = True
+        residual = left - right
+        if float(np.dot(residual, residual)) / len(left) > power * 10 ** (_TWIN_RESIDUAL_DB / 10):
+            return False
+    return heard or np.array_equal(first, second)

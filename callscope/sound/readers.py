@@ -1,0 +1,242 @@
+"""Two ways from a file to blocks of samples: libsndfile, the faster one, and FFmpeg, which knows the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import soundfile
+from av.audio.codeccontext import AudioCodecContext
+from numpy.typing import NDArray
+
+from callscope.errors import EmptyAudio, Undecodable, UnsupportedCodec
+from callscope.sound.sniff import Container, id3_bytes
+from callscope.sound.wav import WavHeader, read_wav_header
+
+Block = NDArray[np.float32]
+"""Samples of all channels, float32, full scale 1, shape (channels, n), at the file's own rate."""
+
+BLOCK_MS = 2_000
+_MAX_JITTER_MS = 40
+"""Timestamps that run further ahead of the sound than this mean that sound is missing, not that clocks are coarse."""
+
+_DEMUXERS = {"mp4": "mov", "matroska": "matroska"}
+_SNDFILE_TAGS = {1, 3, 6, 7}
+_SNDFILE_CODECS = {
+    "PCM_U8": "pcm_u8",
+    "PCM_16": "pcm_s16le",
+    "PCM_24": "pcm_s24le",
+    "PCM_32": "pcm_s32le",
+    "FLOAT": "pcm_f32le",
+    "DOUBLE": "pcm_f64le",
+    "ULAW": "pcm_mulaw",
+    "ALAW": "pcm_alaw",
+}
+_DECODERS = frozenset({
+    "aac", "adpcm_g726", "adpcm_g726le", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "alac", "amrnb", "amrwb", "flac",
+    "g722", "g726", "g726le", "gsm", "gsm_ms", "libopencore_amrnb", "libopencore_amrwb", "libopus", "libspeex", "mp2",
+    "mp2float", "mp3", "mp3float", "opus", "pcm_alaw", "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_mulaw",
+    "pcm_s16be", "pcm_s16le", "pcm_s24be", "pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_s8", "pcm_u8", "speex",
+    "vorbis", "wmav1", "wmav2",
+})  # fmt: skip
+"""FFmpeg's names. Everything else that FFmpeg could decode is no recording of a call, but a surface to attack."""
+
+
+_FULL_SCALE = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31}
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An opened recording."""
+
+    codec: str
+    """FFmpeg's name, such as ``pcm_mulaw``."""
+    sample_rate_hz: int
+    channels: int
+    announced_ms: int | None
+    """Length by the header; None where the format has none."""
+    blocks: Iterator[Block]
+    """The sound, about `BLOCK_MS` at a time."""
+
+
+def fits_sndfile(container: Container, path: Path) -> bool:
+    """Tell whether libsndfile reads the file, and reads all of it: it takes a streamed WAV for an empty one."""
+    if container.name == "flac":
+        return True
+    header = read_wav_header(path) if container.name == "wav" else None
+    return header is not None and header.format_tag in _SNDFILE_TAGS and header.announced_bytes is not None
+
+
+@contextmanager
+def open_sndfile(container: Container, path: Path) -> Iterator[Stream]:
+    """
+    Open a WAV or FLAC file with libsndfile.
+
+    Raises
+    ------
+    soundfile.SoundFileError
+        The library gave up, here or later in ``blocks``; FFmpeg may still get the sound out.
+    """
+    with soundfile.SoundFile(path) as file:
+        if container.name == "wav":
+            header = read_wav_header(path)
+            codec, announced_ms = _SNDFILE_CODECS[file.subtype], header.announced_ms if header else None
+        else:
+            codec, announced_ms = "flac", file.frames * 1000 // file.samplerate
+        yield Stream(codec, file.samplerate, file.channels, announced_ms, _sndfile_blocks(file))
+
+
+def _sndfile_blocks(file: soundfile.SoundFile) -> Iterator[Block]:
+    frames = max(1, file.samplerate * BLOCK_MS // 1000)
+    while True:
+        block: Block = file.read(frames, dtype="float32", always_2d=True).T
+        if block.shape[1] == 0:
+            return
+        yield block
+
+
+@contextmanager
+def open_ffmpeg(container: Container, path: Path) -> Iterator[Stream]:
+    """
+    Open a recording with FFmpeg: with one demuxer, a list of decoders, and no other file or address.
+
+    Raises
+    ------
+    Undecodable
+        The demuxer can't read it, here or later in ``blocks``, or it holds several streams of sound.
+    UnsupportedCodec
+        The container was read, but no decoder that callscope allows fits the sound.
+    EmptyAudio
+        There is no stream of sound in it.
+    """
+    demuxer = _DEMUXERS.get(container.name, container.name)
+    options = {
+        **container.options,
+        "protocol_whitelist": "file",
+        "format_whitelist": demuxer,
+        "codec_whitelist": ",".join(sorted(_DECODERS)),
+    }
+    try:
+        opened = av.open(f"file:{path}", format=demuxer, options=options, metadata_errors="replace")
+    except (av.FFmpegError, ValueError) as error:
+        raise Undecodable(f"{path.name} can't be read as {container.name}", why=str(error)) from error
+    with opened:
+        streams = opened.streams.audio
+        if not streams:
+            raise EmptyAudio(f"{path.name} holds no stream of sound")
+        if len(streams) > 1:
+            raise Undecodable(
+                f"{path.name} holds {len(streams)} streams of sound", why="a call's parties are the channels of one"
+            )
+        context: AudioCodecContext | None = streams[0].codec_context
+        header = read_wav_header(path) if container.name == "wav" else None
+        if context is None or context.codec.name not in _DECODERS:
+            raise UnsupportedCodec(
+                f"the {container.name} file {path.name} holds {_codec_name(context, header)}",
+                why="it has no decoder here",
+            )
+        announced_ms = header.announced_ms if header else _announced_ms(container, path, opened)
+        yield Stream(
+            context.codec.canonical_name,
+            context.sample_rate,
+            context.channels,
+            announced_ms,
+            _ffmpeg_blocks(path.name, opened),
+        )
+
+
+def _codec_name(context: AudioCodecContext | None, header: WavHeader | None) -> str:
+    if context is not None:
+        return context.codec.canonical_name
+    return f"format tag 0x{header.format_tag:04x}" if header else "sound of an unknown or protected codec"
+
+
+_ANNOUNCING = {"aiff", "asf", "au", "caf", "flac", "matroska", "mp4", "w64"}
+
+
+def _announced_ms(container: Container, path: Path, opened: av.container.InputContainer) -> int | None:
+    """Return the length by the header; FFmpeg's own guess from the file's size is none."""
+    if container.name == "mp3":
+        with path.open("rb") as file:
+            file.seek(id3_bytes(path))
+            first_frame = file.read(512)
+        if not any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI")):
+            return None
+    elif container.name not in _ANNOUNCING:
+        return None
+    return None if opened.duration is None else opened.duration * 1000 // av.time_base
+
+
+def _ffmpeg_blocks(name: str, opened: av.container.InputContainer) -> Iterator[Block]:
+    """Yield the sound at the times that its frames claim: what is missing in between is silence, not a cut."""
+    stream = opened.streams.audio[0]
+    rate_hz, channels = stream.sample_rate, stream.channels
+    block_frames = max(1, rate_hz * BLOCK_MS // 1000)
+    pending: list[Block] = []
+    held = position = 0
+    origin: Fraction | None = None
+    for frame in _frames(name, opened):
+        if (frame.sample_rate, frame.layout.nb_channels) != (rate_hz, channels):
+            raise Undecodable(
+                f"{name} changes from {rate_hz} Hz and {channels} channels to {frame.sample_rate} Hz and "
+                f"{frame.layout.nb_channels} after {position * 1000 // rate_hz} ms"
+            )
+        if frame.pts is not None:
+            start_s = frame.pts * Fraction(frame.time_base or 1)
+            origin = start_s if origin is None else origin
+            missing = round((start_s - origin) * rate_hz) - position
+            while missing * 1000 > rate_hz * _MAX_JITTER_MS:
+                silence = min(missing, block_frames)
+                pending.append(np.zeros((channels, silence), np.float32))
+                held, position, missing = held + silence, position + silence, missing - silence
+                if held >= block_frames:
+                    yield np.concatenate(pending, axis=1)
+                    pending, held = [], 0
+        pending.append(_as_float(frame))
+        held, position = held + frame.samples, position + frame.samples
+        if held >= block_frames:
+            yield np.concatenate(pending, axis=1)
+            pending, held = [], 0
+    if pending:
+        yield np.concatenate(pending, axis=1)
+
+
+def _frames(name: str, opened: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    """Yield every frame that can be decoded; a damaged packet costs its own sound, nothing behind it."""
+    decoded, fault = 0, None
+    for packet in _packets(opened):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            fault = error
+            continue
+        decoded += len(frames)
+        yield from frames
+    if fault is not None and decoded == 0:
+        raise Undecodable(f"none of the sound in {name} can be decoded", why=str(fault)) from fault
+
+
+def _packets(opened: av.container.InputContainer) -> Iterator[Any]:
+    """Yield the packets up to where the file can be read; its announced length tells that it was cut."""
+    try:
+        yield from opened.demux(opened.streams.audio[0])
+    except av.FFmpegError:
+        return
+
+
+def _as_float(frame: av.AudioFrame) -> Block:
+    """Return a frame's samples, whatever their format, as float32 in full scale 1, shape (channels, n)."""
+    samples: NDArray[Any] = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    scale = _FULL_SCALE.get(frame.format.packed.name, 1)
+    if frame.format.packed.name == "u8":
+        samples = samples.astype(np.float32) - scale
+    block: Block = np.divide(samples, scale, dtype=np.float32, casting="same_kind")
+    return block

@@ -80,6 +80,13 @@ class DeviceMissing(ConfigurationFault):
     advice = "Name a device that is there, or `cpu`."
 
 
+class StateFolderInUse(ConfigurationFault):
+    """Another launcher runs its servers on this state folder."""
+
+    code = "state_folder_in_use"
+    advice = "Stop the other launcher, or give this one a folder of its own with CALLSCOPE_STATE_FOLDER."
+
+
 class ServerMissing(ConfigurationFault):
     """A server that one machine needs could not be found or started."""
 
@@ -220,6 +227,13 @@ class ObjectGone(CallscopeError):
 
     code = "object_gone"
     advice = "Nothing to do: the newer version has a row of its own."
+
+
+class ObjectTooLarge(CallscopeError):
+    """The object is larger than what it should hold can be."""
+
+    code = "object_too_large"
+    advice = "Look at the object: it isn't what its name says."
 
 
 # --- programming contracts of pure code -------------------------------------------------------------------------------

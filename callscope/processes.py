@@ -103,6 +103,7 @@ class ChildProcess:
         launch = (sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), str(int(spec.death_signal)), *user)
         spec.log_file.parent.mkdir(parents=True, exist_ok=True)
         with spec.log_file.open("ab") as log:
+            self._log_start_bytes = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - an argument list of ours, no shell
                 [*launch, *spec.argv],
                 stdin=subprocess.DEVNULL,
@@ -161,8 +162,10 @@ class ChildProcess:
         return code
 
     def log_tail(self, lines: int = 10) -> str:
-        """Return the last lines of the log file."""
-        return "\n".join(self.spec.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        """Return the last lines that this process, not one before it, wrote to the log file."""
+        with self.spec.log_file.open("rb") as log:
+            log.seek(self._log_start_bytes)
+            return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
 
     def _kill_group(self) -> None:
         try:

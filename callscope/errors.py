@@ -184,6 +184,13 @@ class AttemptLost(AttemptFailed):
     code = "attempt_lost"
 
 
+class InvalidResult(AttemptFailed):
+    """The tables refuse a result: a probability outside [0, 1], a time that runs backward."""
+
+    code = "invalid_result"
+    advice = "Report this with the recording's key: the pipeline made what the schema rules out."
+
+
 class UnknownSchemaVersion(AttemptFailed):
     """A message was written by a version of callscope that this one can't read."""
 

@@ -58,6 +58,8 @@ def connect(url: str) -> Engine:
     return create_engine(
         _parse(url),
         pool_pre_ping=True,
+        # Errors end in logs, and logs carry no words of a call.
+        hide_parameters=True,
         pool_size=5,
         max_overflow=5,
         pool_timeout=10,

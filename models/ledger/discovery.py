@@ -1,0 +1,125 @@
+"""Recordings enter the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    SmallInteger,
+    Text,
+    and_,
+    cast,
+    column,
+    exists,
+    func,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import Session
+
+from callscope.calls import CallMetadata, RecordingRef
+from callscope.errors import ObjectGone
+from models.tables import Recording, State
+from models.texts import storable
+
+MAX_CHARS = 255
+"""Of the metadata in columns; longer ones are cut, or an index would refuse the row."""
+
+MAX_REVIVALS = 20
+"""A store whose listing and HEAD disagree must not send a recording round for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """A recording as a listing or an event found it."""
+
+    ref: RecordingRef
+    metadata: CallMetadata
+    priority: int = 0
+    """Higher is sent first."""
+
+
+def discover(session: Session, found: Sequence[Discovered]) -> int:
+    """
+    Enter recordings that the ledger doesn't know, in one statement, good for thousands of them.
+
+    A recording that was skipped because its object was gone, and whose object is there again unchanged, waits again.
+
+    Returns
+    -------
+    int
+        How many wait now that did not before.
+    """
+    if not found:
+        return 0
+    listed = (
+        func.jsonb_to_recordset(cast(json.dumps([_wire(one) for one in found]), JSONB))
+        .table_valued(
+            column("bucket", Text),
+            column("key", Text),
+            column("etag", Text),
+            column("size_bytes", BigInteger),
+            column("priority", SmallInteger),
+            column("call_id", Text),
+            column("agent_id", Text),
+            column("queue", Text),
+            column("direction", Text),
+            column("call_started_at", DateTime(timezone=True)),
+            column("metadata", JSONB),
+            column("channel_roles", ARRAY(Text)),
+        )
+        .render_derived(name="listed", with_types=True)
+    )
+    is_same = and_(Recording.bucket == listed.c.bucket, Recording.key == listed.c.key, Recording.etag == listed.c.etag)
+    # Known rows are left out before the insert: a conflict would use up a number each time the bucket is listed.
+    fresh = select(listed).where(~exists().where(is_same))
+    entered = session.execute(
+        insert(Recording)
+        .from_select([c.name for c in listed.c], fresh)
+        .on_conflict_do_nothing(index_elements=["bucket", "key", "etag"])
+        .returning(Recording.id)
+    ).all()
+    revived = session.execute(
+        update(Recording)
+        .where(
+            is_same,
+            Recording.state == State.SKIPPED,
+            Recording.error_code == ObjectGone.code,
+            Recording.attempt_no < MAX_REVIVALS,
+        )
+        .values(state=State.DISCOVERED, finished_at=null())
+        .returning(Recording.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return len(entered) + len(revived)
+
+
+def _wire(one: Discovered) -> Mapping[str, object]:
+    call = one.metadata
+    short = {
+        name: storable(value, max_chars=MAX_CHARS) if value is not None else None
+        for name, value in (
+            ("call_id", call.call_id),
+            ("agent_id", call.agent_id),
+            ("queue", call.queue),
+            ("direction", call.direction),
+        )
+    }
+    return {
+        "bucket": one.ref.bucket,
+        "key": one.ref.key,
+        "etag": one.ref.etag,
+        "size_bytes": one.ref.size_bytes,
+        "priority": one.priority,
+        **short,
+        "call_started_at": call.started_at.isoformat() if call.started_at else None,
+        "metadata": {storable(name): storable(value) for name, value in call.extra.items()},
+        "channel_roles": list(call.channel_roles),
+    }

@@ -1,0 +1,111 @@
+"""What the ledger tells people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy.orm import Session
+
+from models.tables import Recording, State
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOutcome:
+    """An entry of the attempt log."""
+
+    attempt: int
+    at: datetime
+    kind: str
+    """A `FailureKind`, ``result`` or ``replay``."""
+    code: str
+    stage: str
+    message: str
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRecording:
+    """A recording that was given up, with everything that is known about why."""
+
+    recording_id: int
+    bucket: str
+    key: str
+    stage: str
+    code: str
+    message: str
+    attempts: int
+    finished_at: datetime
+    attempt_log: tuple[AttemptOutcome, ...]
+    """Oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingProgress:
+    """How far a recording got."""
+
+    recording_id: int
+    key: str
+    state: State
+    attempts: int
+    stage: str | None
+    """Of the last failure; None without one."""
+    code: str | None
+    """Of the last failure; None without one."""
+    elapsed_ms: int
+    """From its discovery to its end, or to now."""
+
+
+def list_dead(session: Session, *, limit: int) -> list[DeadRecording]:
+    """Return recordings that were given up, the latest first, at most ``limit``."""
+    dead = select(Recording).where(Recording.state == State.DEAD).order_by(Recording.finished_at.desc()).limit(limit)
+    return [
+        DeadRecording(
+            recording_id=row.id,
+            bucket=row.bucket,
+            key=row.key,
+            stage=row.error_stage or "",
+            code=row.error_code or "",
+            message=row.error_message or "",
+            attempts=row.attempts,
+            finished_at=row.finished_at or row.discovered_at,
+            attempt_log=tuple(_outcome(entry) for entry in row.attempt_log),
+        )
+        for row in session.scalars(dead)
+    ]
+
+
+def count_states(session: Session) -> dict[State, int]:
+    """Return how many recordings stand in each state; every state is there."""
+    counted = dict(session.execute(select(Recording.state, func.count()).group_by(Recording.state)).tuples().all())
+    return {state: counted.get(state, 0) for state in State}
+
+
+def progress(session: Session, *, limit: int = 200) -> list[RecordingProgress]:
+    """Return how far the recordings got that were discovered last, at most ``limit``, in order of discovery."""
+    elapsed = func.coalesce(Recording.finished_at, func.clock_timestamp()) - Recording.discovered_at
+    rows = session.execute(
+        select(Recording, cast(func.extract("epoch", elapsed) * 1_000, BigInteger))
+        .order_by(Recording.id.desc())
+        .limit(limit)
+    ).tuples()
+    newest_first = [
+        RecordingProgress(
+            recording_id=row.id,
+            key=row.key,
+            state=State(row.state),
+            attempts=row.attempts,
+            stage=row.error_stage,
+            code=row.error_code,
+            elapsed_ms=elapsed_ms,
+        )
+        for row, elapsed_ms in rows
+    ]
+    return newest_first[::-1]
+
+
+def _outcome(entry: Mapping[str, Any]) -> AttemptOutcome:
+    return AttemptOutcome(**{**entry, "at": datetime.fromisoformat(entry["at"])})

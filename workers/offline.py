@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import click
-from callscope.sound.audio import AudioLimits, decode
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +17,8 @@ from callscope.errors import CallscopeError, UsageError
 from callscope.pipeline import AnalysisOptions, analyse_recording
 from callscope.ports import Recogniser
 from callscope.settings import Settings, load_settings
+from callscope.sound.audio import AudioLimits, decode
+from workers.recogniser import load_recogniser
 
 
 def analyse_file(
@@ -54,8 +55,6 @@ def analyse(files: tuple[Path, ...], *, as_json: bool, language: str | None) -> 
 
     Example: callscope analyse samples/shipping-delay-zh.wav --json | jq .segments
     """
-    from workers.recogniser.load import load_recogniser  # noqa: PLC0415 - torch takes seconds; --help must not
-
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise UsageError(f"{missing[0]} isn't a file")

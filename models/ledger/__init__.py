@@ -13,7 +13,7 @@ says so (`ObjectGone`) when a worker asks for the older one.
 from __future__ import annotations
 
 from models.ledger.attempts import expire_leases, extend_lease, mark_failed, mark_started, replay
-from models.ledger.discovery import Discovered, discover
+from models.ledger.discovery import Discovered, discover, find_new
 from models.ledger.dispatch import Taken, take
 from models.ledger.overview import (
     AttemptOutcome,
@@ -36,6 +36,7 @@ __all__ = [
     "discover",
     "expire_leases",
     "extend_lease",
+    "find_new",
     "list_dead",
     "mark_failed",
     "mark_started",

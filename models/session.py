@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 from callscope.errors import DatabaseUnavailable, InvalidSetting
 from models.partitions import ensure_months_around_now
 
+__all__ = ["Engine", "Session", "connect", "downgrade", "transaction", "upgrade"]
+
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 CONNECT_ARGUMENTS = {

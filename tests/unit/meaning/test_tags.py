@@ -106,7 +106,7 @@ def test_any_text_is_parsed_and_holds_no_tag_afterwards(tagged: str) -> None:
     unknown=st.lists(st.from_regex(r"\A[a-z]{9,12}\Z"), max_size=3),
     text=st.text(st.characters(exclude_characters="<|>"), max_size=40),
 )
-def test_what_was_written_is_read(
+def test_what_was_written_is_read(  # noqa: PLR0917 - hypothesis passes by name
     language: str, emotion: str, event: str, itn: str, unknown: list[str], text: str
 ) -> None:
     names = [language, emotion, event, itn, *unknown]

@@ -11,6 +11,8 @@ from callscope.ports import Storage
 from callscope.settings import Settings
 from callscope.storage.folder import FolderStorage
 
+__all__ = ["FolderStorage", "open_storage"]
+
 
 def open_storage(settings: Settings) -> Storage:
     """Return the store that the settings name; nothing is contacted yet."""

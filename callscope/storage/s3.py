@@ -62,6 +62,8 @@ class S3Storage(Storage):
         None: whatever boto3 finds (profile, role of the machine).
     connect_timeout_s, read_timeout_s : float > 0
         Of one connection and of one read.
+    page_keys : int in 1 .. 1000
+        How many keys a listing asks for at a time.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class S3Storage(Storage):
         secret_key: str | None,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
+        page_keys: int = 1_000,
     ) -> None:
+        self._page_keys = page_keys
         self._region = region
         self._client: Any = boto3.session.Session().client(
             "s3",
@@ -97,7 +101,10 @@ class S3Storage(Storage):
     @override
     def list(self, bucket: str, prefix: str = "") -> Iterator[StoredObject]:
         with _faults(f"the bucket {bucket}"):
-            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page_keys}
+            )
+            for page in pages:
                 for entry in page.get("Contents", ()):
                     ref = RecordingRef(bucket, entry["Key"], entry["ETag"].strip('"'), entry["Size"])
                     yield StoredObject(ref, _unix_ms(entry["LastModified"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,15 +9,15 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     DateTime,
+    Integer,
     SmallInteger,
     Text,
     and_,
-    cast,
     column,
     exists,
     func,
+    literal,
     null,
-    or_,
     select,
     update,
 )
@@ -35,6 +34,13 @@ MAX_CHARS = 255
 
 MAX_REVIVALS = 20
 """A store whose listing and HEAD disagree must not send a recording round for ever."""
+
+_MAY_COME_BACK = and_(
+    Recording.state == State.SKIPPED,
+    Recording.error_code == ObjectGone.code,
+    Recording.attempt_no < MAX_REVIVALS,
+)
+"""Skipped because the object was gone; should it be listed again, it waits again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,9 @@ def discover(session: Session, found: Sequence[Discovered]) -> int:
     if not found:
         return 0
     listed = (
-        func.jsonb_to_recordset(cast(json.dumps([_wire(one) for one in found]), JSONB))
+        func.jsonb_to_recordset(literal([_wire(one, position) for position, one in enumerate(found)], JSONB))
         .table_valued(
+            column("position", Integer),
             column("bucket", Text),
             column("key", Text),
             column("etag", Text),
@@ -80,21 +87,17 @@ def discover(session: Session, found: Sequence[Discovered]) -> int:
     )
     is_same = and_(Recording.bucket == listed.c.bucket, Recording.key == listed.c.key, Recording.etag == listed.c.etag)
     # Known rows are left out before the insert: a conflict would use up a number each time the bucket is listed.
-    fresh = select(listed).where(~exists().where(is_same))
+    told = [told for told in listed.c if told is not listed.c.position]
+    fresh = select(*told).where(~exists().where(is_same)).order_by(listed.c.position)
     entered = session.execute(
         insert(Recording)
-        .from_select([c.name for c in listed.c], fresh)
+        .from_select([one.name for one in told], fresh)
         .on_conflict_do_nothing(index_elements=["bucket", "key", "etag"])
         .returning(Recording.id)
     ).all()
     revived = session.execute(
         update(Recording)
-        .where(
-            is_same,
-            Recording.state == State.SKIPPED,
-            Recording.error_code == ObjectGone.code,
-            Recording.attempt_no < MAX_REVIVALS,
-        )
+        .where(is_same, _MAY_COME_BACK)
         .values(state=State.DISCOVERED, finished_at=null())
         .returning(Recording.id)
         .execution_options(synchronize_session=False)
@@ -110,21 +113,16 @@ def find_new(session: Session, bucket: str, listed: Sequence[RecordingRef]) -> l
     """
     if not listed:
         return []
-    is_known = or_(
-        Recording.state != State.SKIPPED,
-        Recording.error_code != ObjectGone.code,
-        Recording.attempt_no >= MAX_REVIVALS,
-    )
     rows = session.execute(
         select(Recording.key, Recording.etag).where(
-            Recording.bucket == bucket, Recording.key.in_({ref.key for ref in listed}), is_known
+            Recording.bucket == bucket, Recording.key.in_({ref.key for ref in listed}), ~_MAY_COME_BACK
         )
     )
     known = {(row.key, row.etag) for row in rows}
     return [ref for ref in listed if (ref.key, ref.etag) not in known]
 
 
-def _wire(one: Discovered) -> Mapping[str, object]:
+def _wire(one: Discovered, position: int) -> Mapping[str, object]:
     call = one.metadata
     short = {
         name: storable(value, max_chars=MAX_CHARS) if value is not None else None
@@ -136,6 +134,7 @@ def _wire(one: Discovered) -> Mapping[str, object]:
         )
     }
     return {
+        "position": position,
         "bucket": one.ref.bucket,
         "key": one.ref.key,
         "etag": one.ref.etag,

@@ -80,7 +80,7 @@ def list_dead(session: Session, *, limit: int) -> list[DeadRecording]:
 
 def count_states(session: Session) -> dict[State, int]:
     """Return how many recordings stand in each state; every state is there."""
-    counted = dict(session.execute(select(Recording.state, func.count()).group_by(Recording.state)).tuples().all())
+    counted = dict(session.execute(select(Recording.state, func.count()).group_by(Recording.state)).all())
     return {state: counted.get(state, 0) for state in State}
 
 
@@ -91,7 +91,7 @@ def progress(session: Session, *, limit: int = 200) -> list[RecordingProgress]:
         select(Recording, cast(func.extract("epoch", elapsed) * 1_000, BigInteger))
         .order_by(Recording.id.desc())
         .limit(limit)
-    ).tuples()
+    ).all()
     newest_first = [
         RecordingProgress(
             recording_id=row.id,

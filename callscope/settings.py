@@ -69,6 +69,29 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is printed")
     flower_user: str = Field("callscope", description="login of the monitor")
     flower_password: SecretStr | None = Field(None, description="password of the monitor; empty: made at start")
+    failpoint: str | None = Field(None, description="for tests: `stage:kill`, or `:raise`, or `:hang`, and `:key part`")
+
+    def require_database_url(self) -> str:
+        """
+        Return the database's URL, its password included.
+
+        Raises
+        ------
+        InvalidSetting
+            There is none.
+        """
+        return _required("CALLSCOPE_DATABASE_URL", self.database_url, why="the ledger and all results are in Postgres")
+
+    def require_broker_url(self) -> str:
+        """
+        Return the broker's URL, its password included.
+
+        Raises
+        ------
+        InvalidSetting
+            There is none.
+        """
+        return _required("CALLSCOPE_BROKER_URL", self.broker_url, why="producer, workers and writers meet at the broker")
 
 
 def load_settings() -> Settings:
@@ -91,6 +114,12 @@ def load_settings() -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"{prefix}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         raise InvalidSetting("a setting's value can't be used", why=faults) from error
+
+
+def _required(variable: str, value: SecretStr | None, *, why: str) -> str:
+    if value is None:
+        raise InvalidSetting(f"{variable} isn't set", why=why)
+    return value.get_secret_value()
 
 
 def _read_secret(variable: str, path: str) -> str:

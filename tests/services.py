@@ -59,6 +59,8 @@ class Spoil(StrEnum):
     """Half of the body, then silence."""
     REFUSE = "refuse"
     """503 Slow Down in its place."""
+    DENY = "deny"
+    """403 in its place."""
 
 
 class SpoilingProxy(socketserver.ThreadingTCPServer):
@@ -73,6 +75,7 @@ class SpoilingProxy(socketserver.ThreadingTCPServer):
         self.daemon_threads = True
         self.upstream = (str(urlsplit(endpoint).hostname), int(urlsplit(endpoint).port or 80))
         self.spoil = Spoil.NOTHING
+        self.spoils_left = sys.maxsize
         self.spoiled = 0
         """How many answers were spoiled."""
         self.stopped = threading.Event()
@@ -103,8 +106,9 @@ class _Exchange(socketserver.StreamRequestHandler):
         with socket.create_connection(self.server.upstream) as upstream:
             upstream.sendall(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
             answer = upstream.makefile("rb").read()
-        if request.startswith(b"GET") and self.server.spoil is not Spoil.NOTHING:
+        if request.startswith(b"GET") and self.server.spoil is not Spoil.NOTHING and self.server.spoils_left:
             self.server.spoiled += 1
+            self.server.spoils_left -= 1
             self._send_spoiled(answer)
         else:
             self.wfile.write(answer)
@@ -130,6 +134,8 @@ class _Exchange(socketserver.StreamRequestHandler):
                 body = bytes([body[0] ^ 0xFF]) + body[1:]
             case Spoil.REFUSE:
                 lines, body = [b"HTTP/1.1 503 Slow Down", b"Content-Length: 0", b"Connection: close"], b""
+            case Spoil.DENY:
+                lines, body = [b"HTTP/1.1 403 Forbidden", b"Content-Length: 0", b"Connection: close"], b""
             case Spoil.NOTHING:
                 pass
         self.wfile.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)

@@ -61,9 +61,8 @@ def store(session: Session, note: ResultNote) -> bool:
         try:
             _insert(session, note, _analysis_row(note) | {"call_date": recording.call_date})
         except (IntegrityError, DataError, psycopg2.IntegrityError, psycopg2.DataError) as error:
-            raise InvalidResult(
-                f"the result of recording {note.recording_id} can't be stored", why=str(error)
-            ) from error
+            # The cause is left out on purpose: its text shows the row, and so what was said in the call.
+            raise InvalidResult(f"the result of recording {note.recording_id} is refused", why=_rule(error)) from None
     if is_new or recording.state not in {State.DONE, State.NO_SPEECH}:
         _end(session, note)
     return is_new

@@ -72,7 +72,7 @@ def connect(url: str) -> Engine:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         # The message of the cause would show the password.
         raise InvalidSetting("the database's URL can't be read", why="it has no form such as postgresql://…") from error
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +26,9 @@ class _Config(BaseModel):
     """Part of a config.yaml. Defaults are FunASR's; what callscope doesn't read (training) is passed over."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+_AnyConfig = TypeVar("_AnyConfig", bound=_Config)
 
 
 class FrontendConfig(_Config):
@@ -110,6 +112,29 @@ class VadConfig(_Config):
     encoder_conf: FsmnConfig
     frontend_conf: FrontendConfig
     model_conf: _VadModelConfig = _VadModelConfig()
+
+
+class _CmvnPath(_Config):
+    cmvn_file: str = "am.mvn"
+
+
+class _TokenizerPath(_Config):
+    bpemodel: str = "bpe.model"
+
+
+class _Paths(_Config):
+    """Names of the files within the folder; the defaults are those that FunASR looks for."""
+
+    config: str = "config.yaml"
+    init_param: str = "model.pt"
+    frontend_conf: _CmvnPath = _CmvnPath()
+    tokenizer_conf: _TokenizerPath = _TokenizerPath()
+
+
+class _Configuration(_Config):
+    """A configuration.json."""
+
+    file_path_metas: _Paths = _Paths()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,40 +249,35 @@ class _Files:
 
 def _locate(folder: CheckpointFolder, *, tokenizer: bool) -> _Files:
     """Find the files where configuration.json says they are; without one, under FunASR's usual names."""
-    metas: Mapping[str, Any] = {}
     configuration = folder.path / "configuration.json"
-    if configuration.is_file():
-        try:
-            metas = json.loads(configuration.read_text(encoding="utf-8")).get("file_path_metas", {})
-        except (ValueError, AttributeError) as error:
-            raise CheckpointInvalid(f"{configuration} is no JSON object", why=str(error)) from error
+    paths = (
+        _read_config(configuration, _Configuration) if configuration.is_file() else _Configuration()
+    ).file_path_metas
 
-    def path(name: object) -> Path:
-        found = folder.path / str(name)
+    def path(name: str) -> Path:
+        found = folder.path / name
         if not found.is_file():
             raise CheckpointMissing(f"the checkpoint folder {folder.path} has no file {name}")
         return found
 
-    config = path(metas.get("config", "config.yaml"))
+    config = path(paths.config)
     return _Files(
         config=config,
-        cmvn=path(metas.get("frontend_conf", {}).get("cmvn_file", "am.mvn")),
-        weights=path(metas.get("init_param", "model.pt")),
-        tokenizer=path(metas.get("tokenizer_conf", {}).get("bpemodel", "bpe.model")) if tokenizer else config,
+        cmvn=path(paths.frontend_conf.cmvn_file),
+        weights=path(paths.init_param),
+        tokenizer=path(paths.tokenizer_conf.bpemodel) if tokenizer else config,
     )
 
 
-_AnyConfig = TypeVar("_AnyConfig", SenseVoiceConfig, VadConfig)
-
-
 def _read_config(path: Path, kind: type[_AnyConfig]) -> _AnyConfig:
+    """Read YAML, of which JSON is a part."""
     try:
         return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise CheckpointInvalid(f"{path} isn't of the class that callscope runs", why=faults) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CheckpointInvalid(f"{path} is no YAML", why=str(error)) from error
+        raise CheckpointInvalid(f"{path} can't be read", why=str(error)) from error
 
 
 def _verify(folder: CheckpointFolder, files: _Files) -> str:

@@ -160,14 +160,15 @@ def time_words(pieces: Sequence[tuple[str, Token]], *, clock: FrameClock, durati
     for text, token in pieces:
         start_ms = min(clock.start_ms(token.start_frame), duration_ms)
         span_ms = min(clock.start_ms(token.end_frame), duration_ms) - start_ms
-        for index, letter in enumerate(text):
-            end_ms = start_ms + span_ms * (index + 1) // len(text)
-            if letter.isspace():
-                pass
-            elif not previous.isspace() and not (letter.isalnum() and (_is_wide(letter) or _is_wide(previous))):
-                words[-1] = Word(words[-1].text + letter, words[-1].start_ms, end_ms)
-            else:
-                words.append(Word(letter, start_ms + span_ms * index // len(text), end_ms))
+        count, nth = len("".join(text.split())), 0
+        for letter in text:
+            if not letter.isspace():
+                begin_ms, nth = start_ms + span_ms * nth // count, nth + 1
+                end_ms = start_ms + span_ms * nth // count
+                if previous.isspace() or (letter.isalnum() and (_is_wide(letter) or _is_wide(previous))):
+                    words.append(Word(letter, begin_ms, end_ms))
+                else:
+                    words[-1] = Word(words[-1].text + letter, words[-1].start_ms, end_ms)
             previous = letter
     return tuple(words)
 

@@ -92,6 +92,7 @@ def prepare(folder: Path, log_folder: Path, *, durable: bool) -> tuple[Prepared,
 def _make_data(programs: _Programs, folder: Path, log_folder: Path) -> None:
     """Make the cluster and our database under another name first, so that a kill leaves no half-made data folder."""
     new = folder / "data.new"
+    wait_until_unused(new)
     shutil.rmtree(new, ignore_errors=True)
     settings = [f"--username={NAME}", f"--pwfile={folder / 'password'}", "--auth=scram-sha-256", "--encoding=UTF8"]
     # Letters of every script are letters, the same on every machine, and text sorts by code point.

@@ -64,8 +64,8 @@ class ChildSpec:
     name: str
     argv: tuple[str, ...]
     """The program first; found on PATH when it has no slash."""
-    log_file: Path
-    """Gets stdout and stderr, appended; its folder is made."""
+    log_file: Path | None
+    """Gets stdout and stderr, appended; its folder is made. None: both go to the launcher's stderr."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the launcher's environment."""
     folder: Path | None = None
@@ -101,9 +101,8 @@ class ChildProcess:
         self.spec = spec
         user = (str(spec.user.uid), str(spec.user.gid)) if spec.user else ("-", "-")
         launch = (sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), str(int(spec.death_signal)), *user)
-        spec.log_file.parent.mkdir(parents=True, exist_ok=True)
-        with spec.log_file.open("ab") as log:
-            self._log_start_bytes = log.tell()
+        with _log_of(spec) as log:
+            self._log_start_bytes = os.fstat(log).st_size
             self._process = subprocess.Popen(  # noqa: S603 - an argument list of ours, no shell
                 [*launch, *spec.argv],
                 stdin=subprocess.DEVNULL,
@@ -162,7 +161,9 @@ class ChildProcess:
         return code
 
     def log_tail(self, lines: int = 10) -> str:
-        """Return the last lines that this process, not one before it, wrote to the log file."""
+        """Return the last lines that this process, not one before it, wrote to the log file; empty without one."""
+        if self.spec.log_file is None:
+            return ""
         with self.spec.log_file.open("rb") as log:
             log.seek(self._log_start_bytes)
             return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
@@ -178,6 +179,16 @@ class ChildProcess:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+@contextmanager
+def _log_of(spec: ChildSpec) -> Iterator[int]:
+    if spec.log_file is None:
+        yield sys.stderr.fileno()
+        return
+    spec.log_file.parent.mkdir(parents=True, exist_ok=True)
+    with spec.log_file.open("ab") as log:
+        yield log.fileno()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,144 @@
+"""Top the queue up from the ledger, and take attempts for lost whose workers fell silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from callscope.errors import BrokerUnavailable
+from callscope.processes import monotonic_ms
+from callscope.settings import Settings
+from models import ledger
+from models.session import Engine, transaction
+from producer.jobs import JobQueue, QueueLengths
+
+NOTES_PER_JOB = 4
+"""Notes that may wait for each job of the window; more means that the writers don't keep up."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchReport:
+    """What one round did."""
+
+    sent: int
+    lost: int
+    """Attempts whose lease ran out."""
+    waiting: int
+    """Jobs in the queue before."""
+
+
+class NoteFlow:
+    """
+    Says whether silence proves a loss.
+
+    A lease is kept alive by notes, which need the broker, the writers and Postgres. While one of them was away no
+    note could arrive, and an expired lease says nothing about the worker: an outage would burn an attempt of every
+    recording in flight. So leases count only when notes have flowed for a whole lease without a break.
+
+    Parameters
+    ----------
+    lease_ms : int > 0
+        Workers send a sign of life every third of it.
+    now_ms : callable
+        A monotonic clock in milliseconds.
+    """
+
+    def __init__(self, lease_ms: int, *, now_ms: Callable[[], int] = monotonic_ms) -> None:
+        self._lease_ms = lease_ms
+        self._now_ms = now_ms
+        self._flows_since_ms: int | None = None
+        self._drained_at_ms = 0
+
+    def interrupt(self) -> None:
+        """Note that the broker or Postgres doesn't answer."""
+        self._flows_since_ms = None
+
+    def observe(self, notes_waiting: int) -> bool:
+        """Note how many notes wait; return whether they have flowed for a whole lease."""
+        now_ms = self._now_ms()
+        if notes_waiting == 0:
+            self._drained_at_ms = now_ms
+            if self._flows_since_ms is None:
+                self._flows_since_ms = now_ms
+        elif now_ms - self._drained_at_ms > self._lease_ms // 3:
+            # A note that waits so long may be the sign of life that is missed.
+            self._flows_since_ms = None
+        return self._flows_since_ms is not None and now_ms - self._flows_since_ms >= self._lease_ms
+
+
+class Dispatcher:
+    """
+    Moves work from the ledger to the queue, in small portions.
+
+    Parameters
+    ----------
+    settings : Settings
+        Window, deadlines, attempts.
+    engine : Engine
+        The ledger's database.
+    queue : JobQueue
+        Where the jobs go.
+    now_ms : callable
+        A monotonic clock in milliseconds.
+    """
+
+    def __init__(
+        self, settings: Settings, engine: Engine, queue: JobQueue, *, now_ms: Callable[[], int] = monotonic_ms
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._queue = queue
+        self._flow = NoteFlow(settings.lease_ms, now_ms=now_ms)
+
+    def dispatch(self) -> DispatchReport:
+        """
+        Expire leases, then fill the window with the oldest eligible recordings.
+
+        Raises
+        ------
+        BrokerUnavailable, DatabaseUnavailable
+            Rows that were taken and not published wait for their sent deadline.
+        """
+        try:
+            return self._dispatch()
+        except Exception:
+            self._flow.interrupt()
+            raise
+
+    def _dispatch(self) -> DispatchReport:
+        settings = self._settings
+        lengths = self._queue.lengths()
+        with transaction(self._engine) as session:
+            lost = (
+                ledger.expire_leases(
+                    session, max_attempts=settings.max_attempts, retry_delay_ms=settings.retry_delay_ms
+                )
+                if self._flow.observe(lengths.notes)
+                else 0
+            )
+            taken = ledger.take(
+                session,
+                limit=self._room(lengths),
+                sent_deadline_ms=settings.sent_deadline_ms,
+                # Whatever the broker holds may be the job, or the note that it was started.
+                waiting=lengths.jobs + lengths.notes + lengths.in_hands,
+            )
+        if lost:
+            _log.warning("attempts_lost", count=lost)
+        # After the commit: a job whose row isn't marked as sent would be sent twice.
+        for sent, one in enumerate(taken):
+            try:
+                self._queue.publish(one)
+            except BrokerUnavailable:
+                _log.warning("jobs_left_to_deadline", count=len(taken) - sent)
+                raise
+        return DispatchReport(sent=len(taken), lost=lost, waiting=lengths.jobs)
+
+    def _room(self, lengths: QueueLengths) -> int:
+        if lengths.notes > self._settings.window * NOTES_PER_JOB:
+            return 0
+        return max(0, self._settings.window - lengths.jobs)

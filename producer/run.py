@@ -1,0 +1,144 @@
+"""The producer's two loops: sweep the bucket, dispatch to the queue. Neither waits for the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from itertools import islice
+
+import structlog
+
+from callscope.calls import RecordingRef
+from callscope.errors import Outage
+from callscope.ports import Storage
+from callscope.processes import monotonic_ms
+from callscope.settings import Settings
+from callscope.storage import open_storage
+from models import ledger
+from models.session import Engine, connect, transaction
+from producer.dispatch import Dispatcher
+from producer.jobs import JobQueue
+from producer.watch import Watcher
+
+DISPATCH_MS = 500
+"""Between two rounds of dispatch: three short statements when there is nothing to do."""
+
+LONGEST_BACKOFF_MS = 30_000
+_FIRST_BACKOFF_MS = 1_000
+_LOOK_UP_MS = 100
+"""A stop signal is heeded this soon."""
+
+_log = structlog.get_logger(__name__)
+
+
+def produce(settings: Settings, *, stopping: Callable[[], bool], once: bool = False) -> None:
+    """
+    Find recordings and keep the queue topped up until told to stop.
+
+    Once running, it outlives outages of store, broker and database: it waits, says so, and goes on.
+
+    Parameters
+    ----------
+    settings : Settings
+        Servers, bucket, periods.
+    stopping : callable
+        Whether to come to an end.
+    once : bool
+        Enter what is stable now, send one portion, and return.
+
+    Raises
+    ------
+    Outage, ConfigurationFault
+        At start, or with ``once`` at any time: a server doesn't answer, or there is no such bucket.
+    """
+    storage, engine, queue = open_storage(settings), connect(settings.require_database_url()), JobQueue(settings)
+    try:
+        _probe(settings, storage, engine, queue)
+        watcher = Watcher(settings, storage, engine)
+        dispatcher = Dispatcher(settings, engine, queue)
+        if once:
+            _sweep_until_settled(watcher, settings, stopping)
+            dispatcher.dispatch()
+            return
+        _run_loops(settings, watcher, dispatcher, stopping)
+    finally:
+        queue.close()
+        engine.dispose()
+
+
+def _probe(settings: Settings, storage: Storage, engine: Engine, queue: JobQueue) -> None:
+    """Ask each server for something small, so that a wrong address is told at start and not in a log."""
+    next(islice(storage.list(settings.bucket, settings.prefix), 1), None)
+    queue.lengths()
+    with transaction(engine) as session:
+        ledger.find_new(session, settings.bucket, [RecordingRef(settings.bucket, "", "", 0)])
+
+
+def _sweep_until_settled(watcher: Watcher, settings: Settings, stopping: Callable[[], bool]) -> None:
+    _report_sweep(watcher, stopping)
+    _wait(settings.stable_ms, stopping)
+    _report_sweep(watcher, stopping)
+
+
+def _run_loops(settings: Settings, watcher: Watcher, dispatcher: Dispatcher, stopping: Callable[[], bool]) -> None:
+    ended = threading.Event()
+    failures: list[BaseException] = []
+
+    def sweep_loop() -> None:
+        try:
+            _repeat("sweep", lambda: _report_sweep(watcher, ended.is_set), settings.sweep_ms, ended.is_set)
+        except BaseException as error:  # noqa: BLE001 - carried over to the main thread, which raises it
+            failures.append(error)
+
+    sweeper = threading.Thread(target=sweep_loop, name="sweep")
+    sweeper.start()
+    try:
+        _repeat("dispatch", lambda: _report_dispatch(dispatcher), DISPATCH_MS, lambda: stopping() or bool(failures))
+    finally:
+        ended.set()
+        sweeper.join()
+    if failures:
+        raise failures[0]
+
+
+def _repeat(name: str, step: Callable[[], None], period_ms: int, stopping: Callable[[], bool]) -> None:
+    """Run a step again and again, a period after its last begin, later while something it needs is away."""
+    backoff_ms = 0
+    while not stopping():
+        began_ms = monotonic_ms()
+        try:
+            step()
+        except Outage as error:
+            backoff_ms = min(backoff_ms * 2 or _FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS)
+            _log.warning("waiting", loop=name, code=error.code, what=error.what, why=error.why, again_in_ms=backoff_ms)
+        else:
+            if backoff_ms:
+                _log.info("going_on", loop=name)
+            backoff_ms = 0
+        _wait(max(backoff_ms, period_ms - (monotonic_ms() - began_ms)), stopping)
+
+
+def _wait(duration_ms: int, stopping: Callable[[], bool]) -> None:
+    deadline_ms = monotonic_ms() + duration_ms
+    while not stopping() and (left_ms := deadline_ms - monotonic_ms()) > 0:
+        time.sleep(min(left_ms, _LOOK_UP_MS) / 1_000)
+
+
+def _report_sweep(watcher: Watcher, stopping: Callable[[], bool]) -> None:
+    began_ms = monotonic_ms()
+    report = watcher.sweep(stopping=stopping)
+    write = _log.info if report.discovered else _log.debug
+    write(
+        "swept",
+        listed=report.listed,
+        discovered=report.discovered,
+        pending=report.pending,
+        took_ms=monotonic_ms() - began_ms,
+    )
+
+
+def _report_dispatch(dispatcher: Dispatcher) -> None:
+    report = dispatcher.dispatch()
+    write = _log.info if report.sent or report.lost else _log.debug
+    write("dispatched", sent=report.sent, lost=report.lost, waiting=report.waiting)

@@ -1,0 +1,178 @@
+"""One attempt at one recording, from the object in the store to a note that says how it ended."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+from typing_extensions import override
+
+from callscope.calls import CallAnalysis, Language, Transcript
+from callscope.errors import (
+    AttemptFailed,
+    CallscopeError,
+    ConfigurationFault,
+    ObjectGone,
+    Outage,
+    PermanentFailure,
+)
+from callscope.jobs import AnalyseJob, FailureKind, FailureNote, ResultNote
+from callscope.pipeline import AnalysisOptions, Stage, analyse_recording
+from callscope.ports import Clip, Recogniser, Samples, Scores, Storage
+from callscope.processes import monotonic_ms
+from callscope.settings import Settings
+from callscope.sound.audio import AudioLimits, decode
+from workers.failpoints import Failpoint
+
+CLIPS_BETWEEN_LOOKS = 32
+"""An hour of speech takes a slow device minutes; a worker that was told to stop looks up this often."""
+
+MAX_MESSAGE_CHARS = 500
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+_log = structlog.get_logger(__name__)
+
+
+class Released(Exception):
+    """The worker was told to stop: the attempt is given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptContext:
+    """What every attempt of a process shares."""
+
+    settings: Settings
+    storage: Storage
+    recogniser: Callable[[], Recogniser]
+    """Loads it on the first call, when it wasn't yet."""
+    scratch: Path
+    """A folder of this process alone."""
+    stopping: Callable[[], bool]
+    worker: str
+    """Host, process and device, for the notes."""
+    failpoint: Failpoint | None = None
+
+
+def make_attempt(job: AnalyseJob, context: AttemptContext) -> ResultNote | FailureNote:
+    """Analyse a recording; whatever happens is told in the note, by the error's type."""
+    stage = Stage.FETCH
+
+    def enter(next_stage: Stage) -> None:
+        nonlocal stage
+        stage = next_stage
+        if context.stopping():
+            raise Released
+        if context.failpoint:
+            context.failpoint.strike(stage, job.ref.key)
+
+    try:
+        analysis = _analyse(job, context, enter)
+        enter(Stage.PUBLISH)
+    except Exception as error:  # noqa: BLE001 - a task's outermost frame: every fault has a place in the ledger
+        kind, code, message = _judge(error)
+        log = _log.exception if code == _UNEXPECTED else _log.info
+        log("attempt_ended", recording_id=job.recording_id, attempt=job.attempt, kind=kind, code=code, stage=stage)
+        return FailureNote(
+            recording_id=job.recording_id,
+            attempt=job.attempt,
+            kind=kind,
+            code=code,
+            stage=stage,
+            message=message[:MAX_MESSAGE_CHARS],
+            worker=context.worker,
+        )
+    return ResultNote(recording_id=job.recording_id, attempt=job.attempt, worker=context.worker, analysis=analysis)
+
+
+def _analyse(job: AnalyseJob, context: AttemptContext, enter: Callable[[Stage], None]) -> CallAnalysis:
+    settings = context.settings
+    began_ms = monotonic_ms()
+    enter(Stage.FETCH)
+    with tempfile.TemporaryDirectory(dir=context.scratch) as folder:
+        # The key is never a local path; its suffix tells the decoder about formats without a header.
+        file = Path(folder) / f"recording{_safe_suffix(job.ref.key)}"
+        context.storage.fetch(job.ref, file)
+        fetched_ms = monotonic_ms()
+        enter(Stage.DECODE)
+        audio = decode(file, limits=AudioLimits(max_duration_ms=settings.max_duration_ms))
+    decoded_ms = monotonic_ms()
+    analysis = analyse_recording(
+        audio,
+        _Interruptible(context.recogniser(), look_up=lambda: enter(Stage.TRANSCRIBE)),
+        AnalysisOptions.for_call(settings, audio.facts, told_roles=job.channel_roles),
+        on_stage=enter,
+    )
+    timings = {str(Stage.FETCH): fetched_ms - began_ms, str(Stage.DECODE): decoded_ms - fetched_ms}
+    return replace(analysis, timings_ms=timings | dict(analysis.timings_ms))
+
+
+def _safe_suffix(key: str) -> str:
+    suffix = Path(key).suffix.lower()
+    return suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= len(".mulaw") + 2 else ""
+
+
+_UNEXPECTED = "unexpected"
+
+
+def _judge(error: Exception) -> tuple[FailureKind, str, str]:  # noqa: PLR0911 - one for each kind
+    """Return what the ledger does about an error, its code, and its message."""
+    match error:
+        case Released():
+            return FailureKind.RELEASED, "released", "the worker was told to stop"
+        case PermanentFailure():
+            return FailureKind.PERMANENT, error.code, _sentence(error)
+        case AttemptFailed():
+            return FailureKind.ATTEMPT, error.code, _sentence(error)
+        case ObjectGone():
+            return FailureKind.GONE, error.code, _sentence(error)
+        case Outage() | ConfigurationFault():
+            # A checkpoint that vanished is no more the recording's fault than a store that is away.
+            return FailureKind.OUTAGE, error.code, _sentence(error)
+        case OSError(errno=number) if number in _DISK_FULL:
+            return FailureKind.OUTAGE, "disk_full", str(error)
+        case _:
+            return FailureKind.ATTEMPT, _UNEXPECTED, f"{type(error).__name__}: {error}"
+
+
+def _sentence(error: CallscopeError) -> str:
+    return f"{error.what}: {error.why}" if error.why else error.what
+
+
+class _Interruptible(Recogniser):
+    """A recogniser that reads a long call in portions, and looks up before each."""
+
+    def __init__(self, recogniser: Recogniser, *, look_up: Callable[[], None]) -> None:
+        self._recogniser = recogniser
+        self._look_up = look_up
+
+    @property
+    @override
+    def checkpoint(self) -> str:
+        return self._recogniser.checkpoint
+
+    @property
+    @override
+    def engine(self) -> str:
+        return self._recogniser.engine
+
+    @property
+    @override
+    def device(self) -> str:
+        return self._recogniser.device
+
+    @override
+    def speech_scores(self, channels: Sequence[Samples]) -> list[Scores]:
+        return self._recogniser.speech_scores(channels)
+
+    @override
+    def transcribe(self, clips: Sequence[Clip], *, language: Language | None = None) -> list[Transcript]:
+        read: list[Transcript] = []
+        for start in range(0, len(clips), CLIPS_BETWEEN_LOOKS):
+            self._look_up()
+            read += self._recogniser.transcribe(clips[start : start + CLIPS_BETWEEN_LOOKS], language=language)
+        return read

@@ -58,7 +58,7 @@ def prepare(folder: Path, log_folder: Path, *, durable: bool) -> tuple[Prepared,
     password = secret(folder / "password")
     data = folder / "data"
     if not data.exists():
-        _make_data(programs, folder, log_folder)
+        _make_data(programs, folder, log_folder, durable=durable)
     wait_until_unused(data)
     # No process works in the data folder, so this is a dead server's; its number may be another process's by now.
     (data / "postmaster.pid").unlink(missing_ok=True)
@@ -89,25 +89,33 @@ def prepare(folder: Path, log_folder: Path, *, durable: bool) -> tuple[Prepared,
     return Prepared((spec,), is_ready), f"postgresql+psycopg2://{NAME}:{password}@{LOOPBACK}:{port}/{NAME}"
 
 
-def _make_data(programs: _Programs, folder: Path, log_folder: Path) -> None:
+def _make_data(programs: _Programs, folder: Path, log_folder: Path, *, durable: bool) -> None:
     """Make the cluster and our database under another name first, so that a kill leaves no half-made data folder."""
     new = folder / "data.new"
     wait_until_unused(new)
     shutil.rmtree(new, ignore_errors=True)
-    settings = [f"--username={NAME}", f"--pwfile={folder / 'password'}", "--auth=scram-sha-256", "--encoding=UTF8"]
+    settings = [
+        f"--username={NAME}",
+        f"--pwfile={folder / 'password'}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--no-sync",
+    ]
     # Letters of every script are letters, the same on every machine, and text sorts by code point.
     if _major_version(programs) >= _FIRST_WITH_BUILTIN_LOCALE:
         settings += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8"]
     else:
         settings += ["--locale=C.UTF-8"]
-    database = f'echo "CREATE DATABASE {NAME}" | "$0" --single -D "$1" postgres'
-    steps = (
+    database = f'echo "CREATE DATABASE {NAME}" | "$0" --single --fsync=off -D "$1" postgres'
+    steps = [
         programs.command("initdb", "-D", str(new), *settings),
         (*programs.prefix, "sh", "-c", database, str(programs.folder / "postgres"), str(new)),
-    )
+    ]
+    if durable:
+        steps.append(programs.command("initdb", "-D", str(new), "--sync-only"))  # once, not after each step
     for argv in steps:
         with ChildProcess(ChildSpec("initdb", argv, log_folder / "initdb.log", user=programs.user)) as process:
-            if code := process.wait(START_TIMEOUT_MS):
+            if (code := process.wait(START_TIMEOUT_MS)) != 0:  # None: it hangs
                 raise ServerMissing(f"Postgres can't make its data folder: exit code {code}", why=process.log_tail())
     new.rename(folder / "data")
 

@@ -133,7 +133,7 @@ def prepare(folder: Path, log_folder: Path) -> tuple[Prepared, S3Access]:
     rings = [f"{name}={port}" for name, port in ports.items() if name != "proxy"]
     argv = (sys.executable, "-c", _MAKE_RINGS, str(folder), *rings)
     with ChildProcess(ChildSpec("swift-rings", argv, log_folder / "swift-rings.log")) as process:
-        if code := process.wait(START_TIMEOUT_MS):
+        if (code := process.wait(START_TIMEOUT_MS)) != 0:  # None: it hangs
             raise ServerMissing(f"Swift can't make its rings: exit code {code}", why=process.log_tail())
     modules = {"proxy": "swift.proxy.server", "account": "swift.account.server"}
     modules |= {"container": "swift.container.server", "object": "swift.obj.server"}

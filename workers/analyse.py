@@ -87,6 +87,7 @@ def run_worker(settings: Settings, *, queue: str) -> int:
                 # Neither is used, and each costs a round of messages among all workers at start.
                 without_gossip=True,
                 without_mingle=True,
+                quiet=True,
             ).start()
     return code or 0
 

@@ -86,6 +86,14 @@ def make_attempt(job: AnalyseJob, context: AttemptContext) -> ResultNote | Failu
             message=message[:MAX_MESSAGE_CHARS],
             worker=context.worker,
         )
+    _log.info(
+        "analysed",
+        recording_id=job.recording_id,
+        attempt=job.attempt,
+        duration_ms=analysis.audio.duration_ms,
+        segments=len(analysis.segments),
+        timings_ms=dict(analysis.timings_ms),
+    )
     return ResultNote(recording_id=job.recording_id, attempt=job.attempt, worker=context.worker, analysis=analysis)
 
 

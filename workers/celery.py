@@ -8,6 +8,7 @@ acknowledged late: storing is idempotent and short, so a killed writer's note ma
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery import Celery, signals
@@ -48,4 +49,8 @@ def _configuration() -> dict[str, Any]:
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def _set_up_logging(**_: object) -> None:
     """Keep Celery from setting up logging its own way, in the spawned children too."""
-    configure_logging(load_settings())
+    configure_logging(settings := load_settings())
+    if settings.log_level != "debug":
+        # Two lines a task, most of them signs of life; what matters of a recording is logged where it happens.
+        for chatty in ("celery.worker.strategy", "celery.app.trace"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -34,5 +34,6 @@ def run_writers(settings: Settings, *, processes: int) -> int:
         hostname=f"{RESULTS_QUEUE}-{os.getpid()}@{socket.gethostname()}",
         without_gossip=True,
         without_mingle=True,
+        quiet=True,
     ).start()
     return code or 0

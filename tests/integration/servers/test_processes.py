@@ -36,12 +36,19 @@ def test_a_child_runs_where_and_with_what_it_is_told(spec: Spec, tmp_path: Path)
     assert child.poll() == child.stop() == 3
 
 
-def test_the_log_tail_is_this_childs_own(spec: Spec) -> None:
+def test_the_log_tail_is_this_childs_own(spec: Spec, tmp_path: Path) -> None:
     ChildProcess(spec("echo", "former")).wait(10_000)
     child = ChildProcess(spec("echo", "present"))
     child.wait(10_000)
     assert child.log_tail() == "present"
-    assert child.spec.log_file.read_text() == "former\npresent\n"
+    assert (tmp_path / "child.log").read_text() == "former\npresent\n"
+
+
+def test_a_child_without_a_log_file_writes_to_the_launchers_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    child = ChildProcess(ChildSpec("child", ("sh", "-c", "echo out; echo err >&2"), None))
+    assert child.wait(10_000) == 0
+    assert child.log_tail() == ""
+    assert capfd.readouterr() == ("", "out\nerr\n")
 
 
 def test_a_program_that_is_not_there_is_told_in_the_log(spec: Spec) -> None:

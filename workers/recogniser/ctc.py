@@ -168,7 +168,9 @@ def time_words(pieces: Sequence[tuple[str, Token]], *, clock: FrameClock, durati
                 if previous.isspace() or (letter.isalnum() and (_is_wide(letter) or _is_wide(previous))):
                     words.append(Word(letter, begin_ms, end_ms))
                 else:
-                    words[-1] = Word(words[-1].text + letter, words[-1].start_ms, end_ms)
+                    # A mark has a peak too, but where the pause is, not the word.
+                    until_ms = end_ms if letter.isalnum() else words[-1].end_ms
+                    words[-1] = Word(words[-1].text + letter, words[-1].start_ms, until_ms)
             previous = letter
     return tuple(words)
 

@@ -1,5 +1,6 @@
 """The torch engine is held to stock FunASR: same samples, same weights, same tokens."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from callscope.ports import Clip, Samples
 from callscope.settings import Settings
 from callscope.sound.audio import AudioLimits, decode
 from callscope.timeline import Interval
+from tests.checkpoints import PUBLISHED, build_sense_voice, build_vad
 from tests.sounds import babble, whole
 from workers.recogniser import load_recogniser
 from workers.recogniser.funasr_engine import FunasrRecogniser
@@ -58,6 +60,18 @@ def test_scores_of_the_same_features_are_stock_funasr_s(ours: TorchRecogniser, s
         mine = ours._detector.encoder(features)
         theirs = stock._detector.model.encoder(features, cache={})
     torch.testing.assert_close(mine, theirs, atol=1e-6, rtol=0)
+
+
+def test_tokens_are_stock_funasr_s_at_the_published_sizes(tmp_path: Path) -> None:
+    # All but the depth: 4 blocks of the published 70, for stock FunASR holds the weights three times while it loads.
+    folder = build_sense_voice(tmp_path / "wide", dataclasses.replace(PUBLISHED, num_blocks=3, tp_blocks=1))
+    build_vad(folder / "vad")
+    clips = [whole(channel) for channel in CHANNELS[-4:-1]]
+    mine, theirs = (
+        load_recogniser(Settings(checkpoint=str(folder), engine=engine)).transcribe(clips)
+        for engine in ("torch", "funasr")
+    )
+    assert [transcript.token_ids for transcript in mine] == [transcript.token_ids for transcript in theirs]
 
 
 @pytest.fixture(scope="module")

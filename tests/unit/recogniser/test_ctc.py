@@ -63,6 +63,11 @@ def test_a_word_lasts_from_its_first_peak_to_its_last() -> None:
     assert time_words(pieces, clock=CLOCK, duration_ms=500) == (Word("hello", 42, 342), Word("you", 462, 500))
 
 
+def test_punctuation_does_not_make_its_word_longer() -> None:
+    pieces = [("好", Token(9, 5, 6)), ("，", Token(10, 15, 16)), ("的", Token(11, 20, 21))]
+    assert time_words(pieces, clock=CLOCK, duration_ms=2_000) == (Word("好，", 42, 102), Word("的", 942, 1_002))
+
+
 def test_letters_of_one_piece_share_its_time() -> None:
     assert time_words([("你好", Token(9, 5, 7))], clock=CLOCK, duration_ms=500) == (
         Word("你", 42, 102),

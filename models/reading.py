@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from callscope.calls import Emotion, Event, EventKind, Language, Origin, Role, Segment, Word
@@ -46,12 +46,6 @@ def read_calls(session: Session, *, bucket: str, keys: Sequence[str]) -> list[St
     )
     recordings = {row.key: row for row in session.scalars(newest)}
     return [_read_call(session, recordings[key]) for key in keys if key in recordings]
-
-
-def run_query(session: Session, statement: str) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Return headings and rows of a query that the documentation offers to analysts."""
-    result = session.execute(text(statement))
-    return list(result.keys()), [tuple(row) for row in result]
 
 
 def _read_call(session: Session, recording: tables.Recording) -> StoredCall:

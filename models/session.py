@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from callscope.errors import DatabaseUnavailable, InvalidSetting
 from models.partitions import ensure_months_around_now
 
-__all__ = ["Engine", "Session", "connect", "downgrade", "transaction", "upgrade"]
+__all__ = ["Engine", "Session", "connect", "connected", "downgrade", "transaction", "upgrade"]
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -67,6 +67,16 @@ def connect(url: str) -> Engine:
         pool_timeout=10,
         connect_args=dict(CONNECT_ARGUMENTS),
     )
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Engine]:
+    """Yield an engine for a URL, as `connect` makes it; its connections are closed at the end."""
+    engine = connect(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _parse(url: str) -> URL:

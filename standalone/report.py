@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from callscope.calls import Emotion, Event, EventKind, Language, Origin, Role, Segment
+from models.ledger import RecordingProgress
+from models.tables import FINISHED
 
 STRIP_CELLS = 24
 
@@ -79,6 +81,18 @@ def calls_table(calls: Sequence[ShownCall]) -> Table:
             _silences(call.events),
             "" if call.cer is None else f"{call.cer:.1%}",
         )
+    return table
+
+
+def progress_table(rows: Sequence[RecordingProgress]) -> Table:
+    """Return how far each recording got, and how long that took."""
+    table = Table(box=None, header_style="bold", padding=(0, 2))
+    for heading in ("recording", "stage", "seconds"):
+        table.add_column(heading)
+    for row in rows:
+        state = row.state.value if row.code is None else f"{row.state.value}: {row.code}"
+        style = "green" if row.state in FINISHED else "cyan"
+        table.add_row(row.key, Text(state, style=style), f"{row.elapsed_ms / 1000:.1f}")
     return table
 
 

@@ -1,0 +1,201 @@
+"""The commands of one machine."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.syntax import Syntax
+
+from callscope.cli import EXIT_FAILED
+from callscope.logs import configure_logging
+from callscope.processes import stop_signals
+from callscope.settings import Settings, load_settings
+from models.session import connected
+from standalone import demo as samples_demo
+from standalone.doctor import examine, shown_settings
+from standalone.machine import Machine, run_machine
+from standalone.report import calls_table, legend, progress_table, rows_table
+from workers.devices import parse_devices
+
+_CHECK_EVERY_S = 0.2
+_WIDTH = 150
+
+
+@click.command()
+@click.option("--store", type=click.Choice(["folder", "s3"]), help="Kind of object store.  [default: CALLSCOPE_STORE]")
+@click.option("--devices", help="cpu, or cuda:0,cuda:1: one worker each.  [default: CALLSCOPE_DEVICE]")
+def up(store: str | None, devices: str | None) -> None:
+    """
+    Run the cluster on this machine until stopped; its data stays under .callscope/.
+
+    Example: callscope up --store s3
+    """
+    settings = _with_store(load_settings(), store)
+    configure_logging(settings)
+    console = Console(stderr=True)
+    with (
+        stop_signals() as stopping,
+        run_machine(settings, devices=_devices(settings, devices), on_step=console.print) as machine,
+    ):
+        _tell_where(console, machine)
+        while not stopping():
+            for ended in machine.check():
+                console.print(f"{ended.name} ended with {ended.code}; it starts again in {ended.restart_in_ms} ms")
+            time.sleep(_CHECK_EVERY_S)
+
+
+@click.command()
+@click.option("--store", type=click.Choice(["folder", "s3"]), help="Kind of object store.  [default: CALLSCOPE_STORE]")
+@click.option("--devices", help="cpu, or cuda:0,cuda:1: one worker each.  [default: CALLSCOPE_DEVICE]")
+@click.option("--keep", is_flag=True, help="Leave the cluster running until stopped.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as data.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Also draw the table of calls into this SVG file.")
+def demo(store: str | None, devices: str | None, *, keep: bool, as_json: bool, picture: Path | None) -> None:
+    """
+    Run the sample calls through the whole cluster, and show the rows they became.
+
+    Example: callscope demo --store s3 --keep
+    """
+    began = time.monotonic()
+    settings = samples_demo.demo_settings(_with_store(load_settings(), store))
+    samples_demo.forget_last_demo(settings)
+    samples = samples_demo.read_samples()
+    progress_console = Console(stderr=as_json)
+
+    def on_step(step: str) -> None:
+        progress_console.print(f"[dim]{time.monotonic() - began:5.1f} s[/]  {step}", highlight=False)
+
+    with (
+        stop_signals() as stopping,
+        run_machine(settings, devices=_devices(settings, devices), on_step=on_step) as machine,
+        connected(machine.settings.require_database_url()) as engine,
+    ):
+        samples_demo.upload(machine.settings, samples)
+        on_step(f"dropped {len(samples)} recordings into the bucket")
+        with Live(console=progress_console, auto_refresh=False) as live:
+            samples_demo.follow(
+                machine, engine, samples, on_progress=lambda rows: live.update(progress_table(rows), refresh=True)
+            )
+        progress_console.print()
+        outcome = samples_demo.look_up(engine, machine.settings, samples)
+        wall_s = round(time.monotonic() - began, 1)
+        if picture:
+            picture.write_text(_draw(outcome), encoding="utf-8")
+        if as_json:
+            click.echo(json.dumps(_as_data(outcome, wall_s), ensure_ascii=False))
+        else:
+            _show(_console(), outcome)
+            _tell_where(progress_console, machine)
+        if keep:
+            progress_console.print("running until Ctrl-C; drop more recordings in and ask Postgres")
+            while not stopping():
+                machine.check()
+                time.sleep(_CHECK_EVERY_S)
+    if not outcome.went_well:
+        sys.exit(EXIT_FAILED)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print settings and checks as data.")
+def doctor(*, as_json: bool) -> None:
+    """
+    Check settings, servers, checkpoint and device; exit 1 when something is missing.
+
+    Example: CALLSCOPE_DEVICE=cuda:0 callscope doctor
+    """
+    settings = load_settings()
+    checks = examine(settings)
+    shown = shown_settings(settings)
+    if as_json:
+        document = {
+            "settings": {name: value for name, value, _ in shown},
+            "checks": [{"name": check.name, "ok": check.ok, "told": check.told} for check in checks],
+        }
+        click.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        console = Console()
+        console.print(rows_table("Settings", ("variable", "value", "meaning"), shown))
+        rows = [("ok" if check.ok else "MISSING", check.name, check.told) for check in checks]
+        console.print(rows_table("Checks", ("", "what", "found"), rows))
+    if not all(check.ok for check in checks):
+        sys.exit(EXIT_FAILED)
+
+
+def _with_store(settings: Settings, store: str | None) -> Settings:
+    return settings.model_copy(update={"store": store}) if store else settings
+
+
+def _devices(settings: Settings, devices: str | None) -> tuple[str, ...]:
+    return parse_devices(devices or settings.device)
+
+
+def _tell_where(console: Console, machine: Machine) -> None:
+    """Say where the rows, the bucket and the monitor are."""
+    settings = machine.settings
+    where = f"{settings.store_folder / settings.bucket}/" if settings.store == "folder" else settings.s3_endpoint
+    facts = [("rows", f'psql "{_for_psql(settings)}"'), ("bucket", f"{settings.bucket} in {where}")]
+    if flower := machine.cluster.flower:
+        facts.append(("Flower", f"{flower.url}   login {flower.user}, password {flower.password}"))
+    facts.append(("logs", f"{settings.state_folder / 'logs'}/"))
+    for name, fact in facts:
+        console.print(f"[bold]{name:8}[/]{fact}", highlight=False, soft_wrap=True)
+
+
+def _for_psql(settings: Settings) -> str:
+    return settings.require_database_url().replace("postgresql+psycopg2://", "postgresql://", 1)
+
+
+def _console() -> Console:
+    """Return the terminal; a pipe or a file has no width of its own, and the tables need some."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
+
+
+def _draw(outcome: samples_demo.Outcome) -> str:
+    console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(calls_table(outcome.calls))
+    console.print(legend())
+    return console.export_svg(title="callscope demo")
+
+
+def _show(console: Console, outcome: samples_demo.Outcome) -> None:
+    console.print(calls_table(outcome.calls))
+    console.print(legend())
+    score = outcome.score
+    console.print(
+        f"against the references: CER {score.cer:.1%}, languages {score.languages.share:.0%}, "
+        f"emotions {score.emotions.share:.0%}, roles {score.roles.share:.0%}, sounds {score.events.share:.0%}, "
+        f"silences {score.silences.share:.0%}, crosstalk {score.crosstalks.share:.0%}\n",
+        highlight=False,
+    )
+    for answer in outcome.answers:
+        console.print(Syntax(answer.sql.strip(), "sql", background_color="default", word_wrap=True))
+        console.print(rows_table(answer.question, answer.headings, answer.rows))
+    console.print(
+        "The model is a small one, trained on synthetic speech: it is here to be tried, not for people's calls."
+    )
+
+
+def _as_data(outcome: samples_demo.Outcome, wall_s: float) -> dict[str, object]:
+    recordings = [
+        {
+            "key": call.key,
+            "state": call.state,
+            "duration_ms": call.duration_ms,
+            "segments": len(call.segments),
+            "emotions": Counter(segment.emotion.value for segment in call.segments if segment.is_speech),
+            "events": Counter(event.kind.value for event in call.events),
+            "languages": [language.value for language in call.languages],
+            "cer": call.cer,
+        }
+        for call in outcome.calls
+    ]
+    return {"wall_s": wall_s, "cer": outcome.score.cer, "recordings": recordings}

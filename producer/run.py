@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import date
 from itertools import islice
 
 import structlog
@@ -15,11 +16,13 @@ from callscope.ports import Storage
 from callscope.processes import monotonic_ms
 from callscope.settings import Settings
 from callscope.storage import open_storage
+from models import audit as models_audit
 from models import ledger
+from models.audit import AuditReport
 from models.session import Engine, connect, transaction
 from producer.dispatch import Dispatcher
 from producer.jobs import JobQueue
-from producer.watch import Watcher
+from producer.watch import EMPTY_PATIENCE, Watcher, is_recording
 
 DISPATCH_MS = 500
 """Between two rounds of dispatch: three short statements when there is nothing to do."""
@@ -28,6 +31,9 @@ LONGEST_BACKOFF_MS = 30_000
 _FIRST_BACKOFF_MS = 1_000
 _LOOK_UP_MS = 100
 """A stop signal is heeded this soon."""
+
+_DEADLINES_MISSED = 10
+"""A job may wait its turn in the queue for long; only after so many deadlines does the audit call it stuck."""
 
 _log = structlog.get_logger(__name__)
 
@@ -65,6 +71,28 @@ def produce(settings: Settings, *, stopping: Callable[[], bool], once: bool = Fa
     finally:
         queue.close()
         engine.dispose()
+
+
+def audit(settings: Settings, storage: Storage, engine: Engine, *, since: date | None = None) -> AuditReport:
+    """
+    Compare the bucket with the ledger, and the ledger with the rows; what is too fresh to be there is left out.
+
+    Raises
+    ------
+    StorageUnavailable, DatabaseUnavailable
+        A server doesn't answer.
+    """
+    recordings = (found for found in storage.list(settings.bucket, settings.prefix) if is_recording(found.ref.key))
+    settling_ms = 2 * settings.sweep_ms + EMPTY_PATIENCE * settings.stable_ms
+    with transaction(engine) as session:
+        return models_audit.audit(
+            session,
+            listed=recordings,
+            settled_before_ms=time.time_ns() // 1_000_000 - settling_ms,
+            max_attempts=settings.max_attempts,
+            overdue_ms=_DEADLINES_MISSED * settings.sent_deadline_ms + settings.lease_ms,
+            since=since,
+        )
 
 
 def _probe(settings: Settings, storage: Storage, engine: Engine, queue: JobQueue) -> None:

@@ -94,6 +94,13 @@ class ServerMissing(ConfigurationFault):
     advice = "Install the package that the message names, or give the URL of a running server."
 
 
+class SchemaOutdated(ConfigurationFault):
+    """The database's schema is older than this version of callscope, or it has none."""
+
+    code = "schema_outdated"
+    advice = "Run `callscope db upgrade`."
+
+
 # --- the recording can never be analysed --------------------------------------------------------------------------
 
 

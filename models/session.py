@@ -9,16 +9,18 @@ from pathlib import Path
 import psycopg2
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from callscope.errors import DatabaseUnavailable, InvalidSetting
+from callscope.errors import DatabaseUnavailable, InvalidSetting, SchemaOutdated
 from models.partitions import ensure_months_around_now
 
-__all__ = ["Engine", "Session", "connect", "connected", "downgrade", "transaction", "upgrade"]
+__all__ = ["Engine", "Session", "connect", "connected", "downgrade", "require_schema", "transaction", "upgrade"]
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -125,6 +127,28 @@ def _is_outage(error: DBAPIError | psycopg2.Error) -> bool:
 def _first_line(error: DBAPIError | psycopg2.Error) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
     return next(iter(str(cause).strip().splitlines()), type(cause).__name__)
+
+
+def require_schema(engine: Engine) -> None:
+    """
+    Look whether the database has the schema that this version needs; a newer one is taken, so that it can come first.
+
+    Raises
+    ------
+    SchemaOutdated
+        It has an older schema, or none.
+    DatabaseUnavailable
+        The server is away.
+    """
+    with transaction(engine) as session:
+        current = MigrationContext.configure(session.connection()).get_current_revision()
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    older = {script.revision for script in scripts.walk_revisions()} - {scripts.get_current_head()}
+    if current is None or current in older:
+        raise SchemaOutdated(
+            f"the database's schema is at {current or 'nothing'}",
+            why=f"this version needs {scripts.get_current_head()}",
+        )
 
 
 def upgrade(url: str) -> None:

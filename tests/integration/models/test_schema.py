@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
-from models.session import connect, downgrade, upgrade
+from callscope.errors import SchemaOutdated
+from models.session import connect, downgrade, require_schema, upgrade
 from models.tables import PARTITIONED, Recording
 from models.views import VIEWS, View
 
@@ -86,6 +87,20 @@ def test_up_and_down_from_code(empty_url: str) -> None:
     assert alembic(empty_url, "check").returncode == 0
     downgrade(empty_url)
     assert relations(empty_url) == ["alembic_version"]
+
+
+def test_an_older_schema_is_refused_and_a_newer_one_is_not(engine: Engine, run_sql: RunSql) -> None:
+    require_schema(engine)
+    run_sql("UPDATE alembic_version SET version_num = 'of_the_future'")
+    require_schema(engine)
+    run_sql("UPDATE alembic_version SET version_num = '0001'")
+    with pytest.raises(SchemaOutdated, match="0001"):
+        require_schema(engine)
+
+
+def test_no_schema_is_refused(empty_url: str) -> None:
+    with pytest.raises(SchemaOutdated, match="nothing"):
+        require_schema(connect(empty_url))
 
 
 def test_a_failed_migration_leaves_nothing_behind(empty_url: str) -> None:

@@ -1,3 +1,4 @@
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -15,11 +16,20 @@ def test_the_overview_names_every_command_without_loading_it() -> None:
         assert entry.summary.split(",")[0][:30] in result.output
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_an_example(name: str) -> None:
-    result = CliRunner().invoke(callscope, [name, "--help"])
+def every_command() -> list[list[str]]:
+    """Return the words of each command, those of groups with their subcommands."""
+    words: list[list[str]] = []
+    for name in COMMANDS:
+        command = callscope.get_command(click.Context(callscope), name)
+        words += [[name, sub] for sub in command.commands] if isinstance(command, click.Group) else [[name]]
+    return words
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_every_command_has_help_with_an_example(words: list[str]) -> None:
+    result = CliRunner().invoke(callscope, [*words, "--help"])
     assert result.exit_code == 0, result.output
-    assert "Example:" in result.output
+    assert f"callscope {' '.join(words)}" in result.output.split("Example:")[1]
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:

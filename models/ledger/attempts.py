@@ -70,11 +70,22 @@ def mark_failed(session: Session, note: FailureNote, *, max_attempts: int, retry
     return _apply(session, note, outcome | failure | {"attempt_log": log})
 
 
-def expire_leases(session: Session, *, max_attempts: int, retry_delay_ms: int) -> int:
+def expire_leases(session: Session, *, max_attempts: int, retry_delay_ms: int, after_outage: bool = False) -> int:
     """
     End the attempts whose lease ran out; they count.
 
     The recording travels alone next time, so that a poison one takes no neighbour down with it again.
+
+    Parameters
+    ----------
+    session : Session
+        Inside a transaction.
+    max_attempts : int > 0
+        The recording is dead after so many attempts that count.
+    retry_delay_ms : int >= 0
+        Wait before the next attempt, in milliseconds.
+    after_outage : bool
+        The worker may well have spoken while nobody could hear it: the attempts are given back.
 
     Returns
     -------
@@ -87,19 +98,24 @@ def expire_leases(session: Session, *, max_attempts: int, retry_delay_ms: int) -
         .with_for_update(skip_locked=True)
         .cte("silent")
     )
-    message = "the worker was not heard of again"
+    kind = FailureKind.OUTAGE if after_outage else FailureKind.ATTEMPT
+    message = "the worker was not heard of again" + (" after an outage" if after_outage else "")
+    change = (
+        _waits(after(retry_delay_ms))
+        if after_outage
+        else _counted(max_attempts=max_attempts, retry_delay_ms=retry_delay_ms) | {"isolate": True}
+    )
     lost = session.execute(
         update(Recording)
         .where(Recording.id == silent.c.id)
         .values(
-            _counted(max_attempts=max_attempts, retry_delay_ms=retry_delay_ms)
+            change
             | {
-                "isolate": True,
                 "error_code": AttemptLost.code,
                 "error_stage": UNKNOWN_STAGE,
                 "error_message": message,
                 "attempt_log": log_entry(
-                    FailureKind.ATTEMPT,
+                    kind,
                     code=AttemptLost.code,
                     stage=UNKNOWN_STAGE,
                     message=message,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 
 import structlog
 
@@ -11,7 +12,7 @@ from callscope.errors import BrokerUnavailable
 from callscope.processes import monotonic_ms
 from callscope.settings import Settings
 from models import ledger
-from models.session import Engine, transaction
+from models.session import Engine, Session, transaction
 from producer.jobs import JobQueue, QueueLengths
 
 NOTES_PER_JOB = 4
@@ -31,13 +32,25 @@ class DispatchReport:
     """Jobs in the queue before."""
 
 
+class Silence(Enum):
+    """What a lease that ran out says about its worker."""
+
+    SAYS_NOTHING = auto()
+    """Its notes could not arrive for a while within the lease."""
+    FOLLOWS_OUTAGE = auto()
+    """Notes flow again for a whole lease, and its worker has not spoken since: the attempt is given back."""
+    MEANS_LOSS = auto()
+
+
 class NoteFlow:
     """
-    Says whether silence proves a loss.
+    Says what silence means.
 
     A lease is kept alive by notes, which need the broker, the writers and Postgres. While one of them was away no
     note could arrive, and an expired lease says nothing about the worker: an outage would burn an attempt of every
-    recording in flight. So leases count only when notes have flowed for a whole lease without a break.
+    recording in flight. So leases count only when notes have flowed for a whole lease without a break, and those that
+    ran out in the break are forgiven. A break that this process didn't see, before its start, is none: else a
+    recording that takes the whole machine down would have attempts without end.
 
     Parameters
     ----------
@@ -51,14 +64,16 @@ class NoteFlow:
         self._lease_ms = lease_ms
         self._now_ms = now_ms
         self._flows_since_ms: int | None = None
-        self._drained_at_ms = 0
+        self._drained_at_ms = now_ms()
+        self._broken = False
 
     def interrupt(self) -> None:
         """Note that the broker or Postgres doesn't answer."""
         self._flows_since_ms = None
+        self._broken = True
 
-    def observe(self, notes_waiting: int) -> bool:
-        """Note how many notes wait; return whether they have flowed for a whole lease."""
+    def observe(self, notes_waiting: int) -> Silence:
+        """Note how many notes wait; return what a lease says that has run out by now."""
         now_ms = self._now_ms()
         if notes_waiting == 0:
             self._drained_at_ms = now_ms
@@ -66,8 +81,11 @@ class NoteFlow:
                 self._flows_since_ms = now_ms
         elif now_ms - self._drained_at_ms > self._lease_ms // 3:
             # A note that waits so long may be the sign of life that is missed.
-            self._flows_since_ms = None
-        return self._flows_since_ms is not None and now_ms - self._flows_since_ms >= self._lease_ms
+            self.interrupt()
+        if self._flows_since_ms is None or now_ms - self._flows_since_ms < self._lease_ms:
+            return Silence.SAYS_NOTHING
+        broken, self._broken = self._broken, False
+        return Silence.FOLLOWS_OUTAGE if broken else Silence.MEANS_LOSS
 
 
 class Dispatcher:
@@ -113,13 +131,7 @@ class Dispatcher:
         settings = self._settings
         lengths = self._queue.lengths()
         with transaction(self._engine) as session:
-            lost = (
-                ledger.expire_leases(
-                    session, max_attempts=settings.max_attempts, retry_delay_ms=settings.retry_delay_ms
-                )
-                if self._flow.observe(lengths.notes)
-                else 0
-            )
+            lost = self._expire_leases(session, self._flow.observe(lengths.notes))
             taken = ledger.take(
                 session,
                 limit=self._room(lengths),
@@ -137,6 +149,16 @@ class Dispatcher:
                 _log.warning("jobs_left_to_deadline", count=len(taken) - sent)
                 raise
         return DispatchReport(sent=len(taken), lost=lost, waiting=lengths.jobs)
+
+    def _expire_leases(self, session: Session, silence: Silence) -> int:
+        if silence is Silence.SAYS_NOTHING:
+            return 0
+        return ledger.expire_leases(
+            session,
+            max_attempts=self._settings.max_attempts,
+            retry_delay_ms=self._settings.retry_delay_ms,
+            after_outage=silence is Silence.FOLLOWS_OUTAGE,
+        )
 
     def _room(self, lengths: QueueLengths) -> int:
         if lengths.notes > self._settings.window * NOTES_PER_JOB:

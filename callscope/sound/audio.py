@@ -110,7 +110,7 @@ def _collect(path: Path, container: Container, stream: Stream, limits: AudioLimi
             track.append(resampler.push(samples))
     if taken * 1000 < MIN_DURATION_MS * rate_hz:
         raise EmptyAudio(
-            f"{path.name} holds {taken} samples a channel", why=f"at least {MIN_DURATION_MS} ms are needed"
+            f"{path.name} holds {taken * 1000 / rate_hz:g} ms of sound", why=f"at least {MIN_DURATION_MS} ms are needed"
         )
     channels = []
     while tracks:

@@ -48,6 +48,9 @@ _DECODERS = frozenset({
 """FFmpeg's names. Everything else that FFmpeg could decode is no recording of a call, but a surface to attack."""
 
 
+_PROTECTED_ENTRIES = {"drms", "enca"}
+"""Sample entries of encrypted sound in MP4: FFmpeg decodes it all the same, to noise."""
+
 _FULL_SCALE = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31}
 
 
@@ -136,11 +139,11 @@ def open_ffmpeg(container: Container, path: Path) -> Iterator[Stream]:
             )
         context: AudioCodecContext | None = streams[0].codec_context
         header = read_wav_header(path) if container.name == "wav" else None
+        what = f"the {container.name} file {path.name} holds {_codec_name(context, header)}"
         if context is None or context.codec.name not in _DECODERS:
-            raise UnsupportedCodec(
-                f"the {container.name} file {path.name} holds {_codec_name(context, header)}",
-                why="it has no decoder here",
-            )
+            raise UnsupportedCodec(what, why="it has no decoder here")
+        if container.name == "mp4" and _sample_entry(context) in _PROTECTED_ENTRIES:
+            raise UnsupportedCodec(what, why="it is encrypted (DRM)")
         announced_ms = header.announced_ms if header else _announced_ms(container, path, opened)
         yield Stream(
             context.codec.canonical_name,
@@ -155,6 +158,13 @@ def _codec_name(context: AudioCodecContext | None, header: WavHeader | None) -> 
     if context is not None:
         return context.codec.canonical_name
     return f"format tag 0x{header.format_tag:04x}" if header else "sound of an unknown or protected codec"
+
+
+def _sample_entry(context: AudioCodecContext) -> str:
+    try:
+        return context.codec_tag
+    except UnicodeDecodeError:  # no name at all, but a number
+        return ""
 
 
 _ANNOUNCING = {"aiff", "asf", "au", "caf", "flac", "matroska", "mp4", "w64"}
@@ -174,37 +184,48 @@ def _announced_ms(container: Container, path: Path, opened: av.container.InputCo
 
 
 def _ffmpeg_blocks(name: str, opened: av.container.InputContainer) -> Iterator[Block]:
-    """Yield the sound at the times that its frames claim: what is missing in between is silence, not a cut."""
-    stream = opened.streams.audio[0]
-    rate_hz, channels = stream.sample_rate, stream.channels
-    block_frames = max(1, rate_hz * BLOCK_MS // 1000)
+    """Yield the sound in blocks that are worth the calls made on each; a frame may be as short as 2.5 ms."""
+    least = opened.streams.audio[0].sample_rate * BLOCK_MS // 1000
     pending: list[Block] = []
-    held = position = 0
-    origin: Fraction | None = None
-    for frame in _frames(name, opened):
-        if (frame.sample_rate, frame.layout.nb_channels) != (rate_hz, channels):
-            raise Undecodable(
-                f"{name} changes from {rate_hz} Hz and {channels} channels to {frame.sample_rate} Hz and "
-                f"{frame.layout.nb_channels} after {position * 1000 // rate_hz} ms"
-            )
-        if frame.pts is not None:
-            start_s = frame.pts * Fraction(frame.time_base or 1)
-            origin = start_s if origin is None else origin
-            missing = round((start_s - origin) * rate_hz) - position
-            while missing * 1000 > rate_hz * _MAX_JITTER_MS:
-                silence = min(missing, block_frames)
-                pending.append(np.zeros((channels, silence), np.float32))
-                held, position, missing = held + silence, position + silence, missing - silence
-                if held >= block_frames:
-                    yield np.concatenate(pending, axis=1)
-                    pending, held = [], 0
-        pending.append(_as_float(frame))
-        held, position = held + frame.samples, position + frame.samples
-        if held >= block_frames:
+    held = 0
+    for piece in _timed_pieces(name, opened):
+        pending.append(piece)
+        held += piece.shape[1]
+        if held >= least:
             yield np.concatenate(pending, axis=1)
             pending, held = [], 0
     if pending:
         yield np.concatenate(pending, axis=1)
+
+
+def _timed_pieces(name: str, opened: av.container.InputContainer) -> Iterator[Block]:
+    """Yield the sound at the times that its frames claim: what is missing in between is silence, not a cut."""
+    stream = opened.streams.audio[0]
+    rate_hz, channels = stream.sample_rate, stream.channels
+    longest_silence = rate_hz * BLOCK_MS // 1000
+    position = strange = 0
+    origin_s: Fraction | None = None
+    for frame in _frames(name, opened):
+        if (frame.sample_rate, frame.layout.nb_channels) != (rate_hz, channels):
+            strange += frame.samples
+            if strange > frame.sample_rate:
+                raise Undecodable(
+                    f"{name} changes from {rate_hz} Hz and {channels} channels to {frame.sample_rate} Hz and "
+                    f"{frame.layout.nb_channels} after {position * 1000 // rate_hz} ms"
+                )
+            continue  # damage that looks like a frame's header; the next good frame's time tells what it cost
+        strange = 0
+        if frame.pts is not None and frame.time_base is not None:
+            start_s = frame.pts * frame.time_base
+            origin_s = start_s if origin_s is None else origin_s
+            missing = round((start_s - origin_s) * rate_hz) - position
+            while missing * 1000 > rate_hz * _MAX_JITTER_MS:
+                silence = np.zeros((channels, min(missing, longest_silence)), np.float32)
+                yield silence
+                position += silence.shape[1]
+                missing -= silence.shape[1]
+        yield _as_float(frame)
+        position += frame.samples
 
 
 def _frames(name: str, opened: av.container.InputContainer) -> Iterator[av.AudioFrame]:

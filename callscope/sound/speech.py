@@ -27,6 +27,8 @@ _CALM_MS = 100
 """The quietest place is sought in averages over so long: less would find a gap inside a syllable."""
 _SMOOTH_MS = 50
 """Levels of two channels are compared in averages over so long: less would show the pulses of a voice."""
+_NOISY_DB = 10.0
+"""What is louder than a region's loud parts less this is taken for its sound in any noise."""
 _CONTEXT_MS = 1_000
 """Whether a short region is an echo shows in what is around it."""
 _COURSE_DB = 25.0
@@ -218,14 +220,15 @@ def _refine(runs: Runs, levels: Levels, options: SpeechOptions) -> Runs:
     if len(runs) == 0:
         return runs
     reach = options.refine_ms // SCORE_FRAME_MS
-    noise = float(np.percentile(levels, 10))
+    outside = levels[~cover(runs, len(levels))]
+    noise = float(np.percentile(outside, 10)) if len(outside) else SILENCE_DBFS
     middles = (runs[:-1, 1] + runs[1:, 0]) // 2
     lefts = np.concatenate([[0], middles])
     rights = np.concatenate([middles, [len(levels)]])
     refined = runs.copy()
     for i, (start, end) in enumerate(runs.tolist()):
         loud = float(np.percentile(levels[start:end], 90))
-        floor = min(max(loud - options.speech_range_db, noise + options.above_noise_db), loud)
+        floor = max(loud - options.speech_range_db, min(noise + options.above_noise_db, loud - _NOISY_DB))
         first, last = max(lefts[i], start - reach), min(rights[i], end + reach)
         audible = levels[first:last] >= floor
         inwards = min(reach + 1, end - start)
@@ -311,9 +314,12 @@ def _similarity(levels: Levels, others: Levels, start: int, end: int, options: S
     An echo rises and falls with its source: correlation over a second 0.8 and more, through every codec. Two people
     who talk at once stay under 0.6, however softly one of them speaks.
     """
-    latest = min(options.leak_delay_ms // SCORE_FRAME_MS, start)
-    own = _shape(levels[start:end])
-    sources = np.lib.stride_tricks.sliding_window_view(others[start - latest : end], len(own))
+    latest = options.leak_delay_ms // SCORE_FRAME_MS
+    first = max(start, latest)  # what came before the call is unknown
+    if first >= min(end, len(levels)):
+        return 0.0
+    own = _shape(levels[first:end])
+    sources = np.lib.stride_tricks.sliding_window_view(others[first - latest : end], len(own))
     return max(float(np.dot(own, _shape(source))) for source in sources)
 
 

@@ -15,6 +15,7 @@ _PLACEHOLDER_BYTES = 0x7FFF_0000
 
 EXTENSIBLE = 0xFFFE
 _INNER_TAG = slice(24, 26)
+_BLOCK_SAMPLES = slice(18, 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,10 @@ def read_wav_header(path: Path) -> WavHeader | None:
 def _header(fmt: bytes, announced_bytes: int | None) -> WavHeader | None:
     if len(fmt) < _FMT_BYTES:
         return None
-    tag, channels, rate_hz, bytes_per_second = struct.unpack_from("<HHII", fmt)
+    tag, channels, rate_hz, bytes_per_second, block_bytes = struct.unpack_from("<HHIIH", fmt)
+    samples_per_block = int.from_bytes(fmt[_BLOCK_SAMPLES], "little")
+    if bytes_per_second == 0 and samples_per_block:  # FFmpeg leaves it out for ADPCM
+        bytes_per_second = rate_hz * block_bytes // samples_per_block
     if tag == EXTENSIBLE:
         tag = int.from_bytes(fmt[_INNER_TAG], "little")
     return WavHeader(tag, channels, rate_hz, bytes_per_second, announced_bytes)

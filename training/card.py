@@ -2,7 +2,9 @@
 
 import platform
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -14,60 +16,7 @@ from training.tokenizer import EVENT_TAGS
 from training.train import Options, read_log
 from training.voices import EMOTIONS, HELDOUT_VOICES, SAMPLE_VOICES, TRAIN_VOICES
 
-_CARD = """\
-# Model card: the demo checkpoint
-
-A small stand-in of the class of SenseVoiceSmall, for machines that can't fetch the published one, and for tests. FunASR's
-own classes load it unchanged: `SenseVoiceSmall` with `SenseVoiceEncoderSmall`, and in `vad/` `FsmnVADStreaming`.
-
-## What it is not
-
-- **Not for people's calls.** It has heard synthetic speech only: one synthesiser (espeak-ng), {train_voices} of its voices.
-  On a human voice its text is noise. Use `iic/SenseVoiceSmall` there (see `docs/checkpoint.md`).
-- Its emotions are seven prosodies that we chose (rate, pitch, range, tilt, saturation, tremolo, resonance); its events come
-  from signal generators. Neither says anything about how people sound.
-- Its vocabulary is that of an online shop's hotline, {pieces} pieces; words outside it come out wrong.
-
-## Figures
-
-Held out: whole sentence templates, {heldout_voices} voices ({heldout_names}), never trained on; most clips through a telephone line
-(8 kHz, mu-law, noise), levels -35 to -6 dBFS, one speech clip in eight over music. {clips} clips, language `auto`,
-stock `AutoModel`. CER leaves out punctuation, spaces and case.
-
-| language | clips | CER with ITN | CER without ITN | language tag | emotion tag |
-| --- | --- | --- | --- | --- | --- |
-{languages}
-
-| tag, all clips | right |
-| --- | --- |
-| language | {language_right:.1%} |
-| emotion | {emotion_right:.1%} |
-| event | {event_right:.1%} |
-
-| emotion | clips | right |
-| --- | --- | --- |
-{emotions}
-
-| event | clips | right |
-| --- | --- | --- |
-{events}
-
-Noise or silence alone is `nospeech`, `EMO_UNKNOWN`, `Event_UNK`, without text. `OTHER`, `Sing`, `Speech_Noise` and `GBG` are in
-the vocabulary and never trained.
-
-Voice activity detector, same clips, threshold 0.5: {utterances} utterances, {lost} lost; {others} clips without speech (music,
-laughter and other events, noise), {fired} with a false region; median error {median_start:.0f} ms at the start and
-{median_end:.0f} ms at the end; {within:.1%} within 100 ms at both.
-
-Sample calls, turns and events cut at their reference times (voices {sample_names}; sentences outside the training text):
-CER {sample_cer:.1%}, language {sample_language:.1%}, emotion {sample_emotion:.1%} of {sample_turns} turns; event {sample_event:.1%} of {sample_events} events.
-
-## How it was made
-
-`make checkpoint` (recipe: `training/README.md`). {corpus} clips synthesised with seed {seed}; {steps} steps of {batch} frames, AdamW, peak rate
-{rate:g}, {warmup} warm-up steps, cosine by step, CTC and cross-entropy on the four prefix frames; {minutes:.0f} minutes on {threads} thread
-of {machine}, torch {torch}. {parameters:,} parameters, stored as fp16; the detector has {vad_parameters:,}, stored as fp32.
-"""
+_TEMPLATE: Final = "model_card.md"
 
 
 def write_card(
@@ -96,44 +45,49 @@ def write_card(
     parts = [part for heard in hear_samples(recogniser, samples).values() for part in heard]
     turns = [part for part in parts if part.text]
     events = [part for part in parts if not part.text]
-    text = _CARD.format(
-        train_voices=len(TRAIN_VOICES),
-        pieces=recogniser.kwargs["tokenizer"].get_vocab_size(),
-        heldout_voices=len(HELDOUT_VOICES),
-        heldout_names=", ".join(HELDOUT_VOICES),
-        clips=len(normal),
-        languages="\n".join(_language_row(language, normal, plain) for language in LANGUAGES),
-        language_right=agreement(normal, 0),
-        emotion_right=agreement(normal, 1),
-        event_right=agreement(normal, 2),
-        emotions="\n".join(_tag_row(name, normal, 1) for name in EMOTIONS),
-        events="\n".join(_tag_row(name, normal, 2) for name in EVENT_TAGS if _count(name, normal, 2)),
-        utterances=detection.utterances,
-        lost=detection.lost,
-        others=detection.others,
-        fired=detection.fired,
-        median_start=detection.median_start_ms,
-        median_end=detection.median_end_ms,
-        within=detection.within_100_ms,
-        sample_names=", ".join(SAMPLE_VOICES),
-        sample_cer=_error_rate(turns),
-        sample_language=agreement(turns, 0),
-        sample_emotion=agreement(turns, 1),
-        sample_turns=len(turns),
-        sample_event=agreement(events, 2),
-        sample_events=len(events),
-        corpus=corpus_clips,
-        seed=options.seed,
-        steps=options.steps,
-        batch=options.batch_frames,
-        rate=options.peak_rate,
-        warmup=options.warmup_steps,
-        minutes=read_log(log_file)[-1]["seconds"] / 60,
-        threads=options.threads,
-        machine=f"{platform.processor() or platform.machine()} (CPU)",
-        torch=torch.__version__,
-        parameters=sum(parameter.numel() for parameter in recogniser.model.parameters()),
-        vad_parameters=sum(parameter.numel() for parameter in detector.model.parameters()),
+    text = (
+        files("training")
+        .joinpath(_TEMPLATE)
+        .read_text(encoding="utf-8")
+        .format(
+            train_voices=len(TRAIN_VOICES),
+            pieces=recogniser.kwargs["tokenizer"].get_vocab_size(),
+            heldout_voices=len(HELDOUT_VOICES),
+            heldout_names=", ".join(HELDOUT_VOICES),
+            clips=len(normal),
+            languages="\n".join(_language_row(language, normal, plain) for language in LANGUAGES),
+            language_right=agreement(normal, 0),
+            emotion_right=agreement(normal, 1),
+            event_right=agreement(normal, 2),
+            emotions="\n".join(_tag_row(name, normal, 1) for name in EMOTIONS),
+            events="\n".join(_tag_row(name, normal, 2) for name in EVENT_TAGS if _count(name, normal, 2)),
+            utterances=detection.utterances,
+            lost=detection.lost,
+            others=detection.others,
+            fired=detection.fired,
+            median_start=detection.median_start_ms,
+            median_end=detection.median_end_ms,
+            within=detection.within_100_ms,
+            sample_names=", ".join(SAMPLE_VOICES),
+            sample_cer=_error_rate(turns),
+            sample_language=agreement(turns, 0),
+            sample_emotion=agreement(turns, 1),
+            sample_turns=len(turns),
+            sample_event=agreement(events, 2),
+            sample_events=len(events),
+            corpus=corpus_clips,
+            seed=options.seed,
+            steps=options.steps,
+            batch=options.batch_frames,
+            rate=options.peak_rate,
+            warmup=options.warmup_steps,
+            minutes=read_log(log_file)[-1]["seconds"] / 60,
+            threads=options.threads,
+            machine=f"{platform.processor() or platform.machine()} (CPU)",
+            torch=torch.__version__,
+            parameters=sum(parameter.numel() for parameter in recogniser.model.parameters()),
+            vad_parameters=sum(parameter.numel() for parameter in detector.model.parameters()),
+        )
     )
     (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")
     write_checksums(folder)

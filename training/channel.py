@@ -14,7 +14,8 @@ def set_level(wave: Signal, level_dbfs: float) -> Signal:
     """Scale a wave so that its loudest 20 ms have this root mean square, in dB of full scale."""
     frames = wave[: max(len(wave) // 320, 1) * 320].reshape(-1, 320) if len(wave) >= 320 else wave[None]
     loudest = float(np.sqrt((frames.astype(np.float64) ** 2).mean(axis=1).max()))
-    return (wave * (10 ** (level_dbfs / 20) / max(loudest, 1e-6))).astype(np.float32)
+    scaled: Signal = (wave * (10 ** (level_dbfs / 20) / max(loudest, 1e-6))).astype(np.float32)
+    return scaled
 
 
 def telephone(wave: Signal, random: Generator) -> Signal:
@@ -22,7 +23,8 @@ def telephone(wave: Signal, random: Generator) -> Signal:
     narrow = signal.resample_poly(wave, 1, 2)
     if random.random() < 0.5:
         narrow = signal.lfilter(*signal.butter(2, random.uniform(150, 300), "highpass", fs=8_000), narrow)
-    return signal.resample_poly(mu_law(narrow), 2, 1).astype(np.float32)
+    sent: Signal = signal.resample_poly(mu_law(narrow), 2, 1).astype(np.float32)
+    return sent
 
 
 def mu_law(wave: Signal) -> Signal:
@@ -30,7 +32,8 @@ def mu_law(wave: Signal) -> Signal:
     clipped = np.clip(wave, -1.0, 1.0)
     coded = np.sign(clipped) * np.log1p(255 * np.abs(clipped)) / np.log(256)
     coded = np.round(coded * 127) / 127
-    return (np.sign(coded) * np.expm1(np.abs(coded) * np.log(256)) / 255).astype(np.float32)
+    decoded: Signal = (np.sign(coded) * np.expm1(np.abs(coded) * np.log(256)) / 255).astype(np.float32)
+    return decoded
 
 
 def lossy(wave: Signal, random: Generator) -> Signal:
@@ -40,7 +43,8 @@ def lossy(wave: Signal, random: Generator) -> Signal:
     floor = magnitude.max(axis=0, keepdims=True) * 10 ** (-random.uniform(35, 55) / 20)
     spectrum[magnitude < floor] *= 0.1
     spectrum[frequencies > random.uniform(3_600, 8_000)] *= 0.01
-    return signal.istft(spectrum, SAMPLE_RATE_HZ, nperseg=512)[1][: len(wave)].astype(np.float32)
+    lost: Signal = signal.istft(spectrum, SAMPLE_RATE_HZ, nperseg=512)[1][: len(wave)].astype(np.float32)
+    return lost
 
 
 def pass_line(wave: Signal, random: Generator) -> Signal:

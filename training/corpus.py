@@ -152,12 +152,11 @@ class ClipMaker:
         return Clip(pass_line(wave, random), speech, label)
 
     def _say(self, language: str, voice: str, emotion: str, random: np.random.Generator) -> tuple[Sentence, Signal]:
-        for _ in range(20):
+        while True:
             sentence = self.draw_sentence(self._grammars[language], Random(int(random.integers(1 << 62))))
             wave = self._synthesiser.say(sentence.spoken, language, voice, emotion, random)
             if len(wave) < _LONGEST_S * SAMPLE_RATE_HZ:
-                break
-        return sentence, wave
+                return sentence, wave
 
 
 def build_corpus(folder: Path, *, clips: int, seed: int, workers: int) -> None:

@@ -1,4 +1,4 @@
-"""What the voice activity detector gets right: its scores, the simplest regions from them, figures over the held-out set."""
+"""What the voice activity detector gets right: scores, the simplest regions from them, held-out figures."""
 
 import json
 from dataclasses import dataclass

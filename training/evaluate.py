@@ -13,6 +13,7 @@ import soundfile
 import torch
 from av.audio.frame import AudioFrame
 from funasr import AutoModel
+from numpy.typing import NDArray
 from scipy import signal
 
 from training.voices import SAMPLE_RATE_HZ, Signal
@@ -149,7 +150,8 @@ def read_legs(path: Path) -> Signal:
         frames: Iterable[AudioFrame] = container.decode(audio=0)
         planes = [_to_float(frame) for frame in frames]
     wave = np.concatenate(planes, axis=1)
-    return signal.resample_poly(wave, SAMPLE_RATE_HZ // 1_000, rate // 1_000, axis=1).astype(np.float32)
+    resampled: Signal = signal.resample_poly(wave, SAMPLE_RATE_HZ // 1_000, rate // 1_000, axis=1).astype(np.float32)
+    return resampled
 
 
 def error_rate(pairs: Sequence[tuple[str, str]]) -> float:
@@ -218,11 +220,11 @@ def _three(tags: Sequence[str]) -> tuple[str, str, str]:
 
 
 def _to_float(frame: AudioFrame) -> Signal:
-    samples = frame.to_ndarray()
+    samples: NDArray[Any] = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype == np.int16:
-        return samples.astype(np.float32) / 32_768
+        samples = samples / np.float32(32_768)
     return samples.astype(np.float32)
 
 

@@ -47,7 +47,8 @@ def log_mel(wave: Signal) -> NDArray[np.float32]:
         window_type="hamming",
         sample_frequency=SAMPLE_RATE_HZ,
     )
-    return frames.numpy()
+    features: Signal = frames.numpy()
+    return features
 
 
 def stack_frames(frames: NDArray[np.float32], stack: int = STACK, stride: int = STRIDE) -> NDArray[np.float32]:
@@ -69,4 +70,5 @@ def stack_frames(frames: NDArray[np.float32], stack: int = STACK, stride: int = 
     count = -(-len(frames) // stride)
     first = np.arange(count) * stride - (stack - 1) // 2
     index = np.clip(first[:, None] + np.arange(stack), 0, len(frames) - 1)
-    return frames[index].reshape(count, -1)
+    stacked: Signal = frames[index].reshape(count, -1)
+    return stacked

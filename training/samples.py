@@ -1,4 +1,4 @@
-"""Makes `samples/`: the calls of `calls.yaml` in the formats that recordings really come in, each with its reference."""
+"""Makes `samples/`: the calls of `calls.yaml` in the formats of real recordings, each with its reference."""
 
 import json
 import subprocess

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import signal
 
 from training.voices import SAMPLE_RATE_HZ, Signal
 
 Generator: TypeAlias = np.random.Generator
+Doubles: TypeAlias = NDArray[np.float64]
 
 
 def make_music(duration_s: float, random: Generator) -> Signal:
@@ -28,10 +30,11 @@ def make_music(duration_s: float, random: Generator) -> Signal:
             for third in (0, 2, 4):
                 step = degree + third
                 pitch = root * 2 ** (scale[step % 7] / 12 + step // 7)
-                _add_note(wave, at_s, beat_s * 4.2, pitch, harmonics, 0.35)
+                _add_note(wave, at_s, beat_s * 4.2, pitch=pitch, harmonics=0.35 * harmonics)
         if random.random() < 0.8:
             step = degree + int(random.choice((0, 1, 2, 4, 5, 7)))
-            _add_note(wave, at_s, beat_s * 1.4, root * 2 ** (1 + scale[step % 7] / 12 + step // 7), harmonics, 0.4)
+            pitch = root * 2 ** (1 + scale[step % 7] / 12 + step // 7)
+            _add_note(wave, at_s, beat_s * 1.4, pitch=pitch, harmonics=0.4 * harmonics)
         beat += 1
         at_s += beat_s
     return _finish(wave[:count])
@@ -163,25 +166,25 @@ DURATIONS_S: Final = {
 }
 
 
-def _add_note(wave: Signal, at_s: float, length_s: float, pitch: float, harmonics: Signal, gain: float) -> None:
+def _add_note(wave: Doubles, at_s: float, length_s: float, *, pitch: float, harmonics: Doubles) -> None:
     start = int(at_s * SAMPLE_RATE_HZ)
     time_s = np.arange(min(int(length_s * SAMPLE_RATE_HZ), len(wave) - start)) / SAMPLE_RATE_HZ
     shape = np.minimum(time_s / 0.02, 1.0) * np.exp(-2.2 * time_s / length_s)
     for order, weight in enumerate(harmonics, start=1):
-        wave[start : start + len(time_s)] += gain * weight * shape * np.sin(2 * np.pi * pitch * order * time_s)
+        wave[start : start + len(time_s)] += weight * shape * np.sin(2 * np.pi * pitch * order * time_s)
 
 
-def _voice(pitch_hz: Signal, random: Generator) -> Signal:
+def _voice(pitch_hz: Doubles, random: Generator) -> Doubles:
     phase = np.cumsum(pitch_hz / SAMPLE_RATE_HZ) + random.random()
     return ((phase % 1.0) < 0.12).astype(np.float64) * 3.0 - 0.36
 
 
-def _resonate(wave: Signal, formants: tuple[tuple[float, float], ...]) -> Signal:
-    total = np.zeros(len(wave))
+def _resonate(wave: Doubles, formants: tuple[tuple[float, float], ...]) -> Doubles:
+    total: Doubles = np.zeros(len(wave))
     for order, (centre_hz, width_hz) in enumerate(formants):
         total += signal.lfilter(*signal.iirpeak(centre_hz, centre_hz / width_hz, fs=SAMPLE_RATE_HZ), wave) / (order + 1)
     return total
 
 
-def _finish(wave: Signal) -> Signal:
+def _finish(wave: Doubles) -> Signal:
     return (0.5 * wave / max(float(np.abs(wave).max()), 1e-6)).astype(np.float32)

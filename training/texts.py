@@ -82,7 +82,9 @@ def expand_template(template: str, grammar: Grammar, random: Random) -> Sentence
     Sentence
         The same filling in its three forms.
     """
-    spoken, plain, normal = [], [], []
+    spoken: list[str] = []
+    plain: list[str] = []
+    normal: list[str] = []
     position = 0
     for match in _SLOT.finditer(template):
         for parts in (spoken, plain, normal):
@@ -122,7 +124,7 @@ def literal_sentence(text: str, language: str) -> Sentence:
 
 def salad_sentence(grammar: Grammar, random: Random) -> Sentence:
     """
-    String loose words together, so that a net must hear them and can't guess them from the sentence.
+    Draw loose words in a row, so that a net must hear them and can't guess them from the sentence.
 
     Parameters
     ----------
@@ -140,7 +142,7 @@ def salad_sentence(grammar: Grammar, random: Random) -> Sentence:
     words = [random.choice(pool) for _ in range(random.randint(2, 6))]
     if random.random() < 0.2:
         words[random.randrange(len(words))] = random.choice(("{digits:4}", "{num:2-99}", "{round:100-900}"))
-    comma, stop = _MARKS[grammar.language]
+    comma, stop = tuple(_MARKS[grammar.language])
     if len(words) > 3 and random.random() < 0.4:
         words.insert(2, comma)
     spaced = grammar.language in {"en", "ko", "ja"}

@@ -84,7 +84,7 @@ def train_recogniser(corpus: Corpus, folder: Path, log_file: Path, options: Opti
             group["lr"] = learning_rate(step, options)
         ctc, tags = losses(net, batch)
         optimiser.zero_grad(set_to_none=True)
-        (ctc + tags).backward()
+        torch.autograd.backward(ctc + tags)
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         sums += (ctc.item(), tags.item())

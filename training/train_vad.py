@@ -62,7 +62,7 @@ def train_vad(corpus: Corpus, folder: Path, *, steps: int, seed: int, threads: i
         # Smoothing keeps the posterior away from 0, whose logarithm the stock detector takes.
         loss = functional.cross_entropy(logits.reshape(-1, 2), targets.reshape(-1), label_smoothing=_SMOOTHING)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         schedule.step()

@@ -141,21 +141,21 @@ def colour_emotion(wave: Signal, prosody: Prosody, random: np.random.Generator) 
     ndarray of float32, shape (n,)
         Peak 0.5.
     """
-    wave = wave / max(float(np.abs(wave).max()), 1e-6)
+    shaped: NDArray[np.floating[Any]] = wave / max(float(np.abs(wave).max()), 1e-6)
     if prosody.drive:
-        wave = np.tanh(wave * prosody.drive * random.uniform(0.8, 1.25))
+        shaped = np.tanh(shaped * prosody.drive * random.uniform(0.8, 1.25))
     if prosody.tilt > 0:
-        wave = signal.lfilter([1.0, -prosody.tilt], [1.0], wave)
+        shaped = signal.lfilter([1.0, -prosody.tilt], [1.0], shaped)
     elif prosody.tilt < 0:
-        wave = signal.lfilter([1.0 + prosody.tilt], [1.0, prosody.tilt], wave)
+        shaped = signal.lfilter([1.0 + prosody.tilt], [1.0, prosody.tilt], shaped)
     if prosody.resonance_hz:
         taps = signal.iirpeak(prosody.resonance_hz * random.uniform(0.95, 1.05), 4.0, fs=SAMPLE_RATE_HZ)
-        wave = wave + 3.0 * signal.lfilter(*taps, wave)
+        shaped = shaped + 3.0 * signal.lfilter(*taps, shaped)
     if prosody.tremolo_hz:
-        time_s = np.arange(len(wave)) / SAMPLE_RATE_HZ
+        time_s = np.arange(len(shaped)) / SAMPLE_RATE_HZ
         swing = np.sin(2 * np.pi * prosody.tremolo_hz * random.uniform(0.93, 1.07) * time_s + random.uniform(0, 6.28))
-        wave = wave * (1.0 - prosody.tremolo_depth * (0.5 + 0.5 * swing))
-    return (0.5 * wave / max(float(np.abs(wave).max()), 1e-6)).astype(np.float32)
+        shaped = shaped * (1.0 - prosody.tremolo_depth * (0.5 + 0.5 * swing))
+    return (0.5 * shaped / max(float(np.abs(shaped).max()), 1e-6)).astype(np.float32)
 
 
 def speech_frames(wave: Signal, *, fill_ms: int = 150, floor_db: float = -38.0) -> NDArray[np.bool_]:
@@ -178,7 +178,7 @@ def speech_frames(wave: Signal, *, fill_ms: int = 150, floor_db: float = -38.0) 
     """
     frames = wave[: len(wave) // 160 * 160].reshape(-1, 160)
     power = (frames.astype(np.float64) ** 2).mean(axis=1)
-    active = power > power.max(initial=1e-9) * 10 ** (floor_db / 10)
+    active: NDArray[np.bool_] = power > power.max(initial=1e-9) * 10 ** (floor_db / 10)
     edges = np.flatnonzero(np.diff(np.concatenate(([1], active.astype(np.int8), [1]))))
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         if start > 0 and end < len(active) and (end - start) * 10 <= fill_ms:

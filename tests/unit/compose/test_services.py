@@ -15,6 +15,7 @@ from flower.options import default_options as flower_options
 from callscope.cli import callscope
 from callscope.settings import Settings, load_settings
 from tests.unit.compose.files import COMPOSE, DOCKERFILE, ROOT, compose, example, service, services
+from workers.supervise import GRACE_MS
 
 pytestmark = pytest.mark.unit
 
@@ -54,12 +55,12 @@ def test_every_command_and_its_options_exist(name: str) -> None:
 
 def test_the_guide_names_commands_services_and_secrets_that_exist() -> None:
     text = (ROOT / "docs/deploy.md").read_text()
-    commands = re.findall(r"^(?:docker compose exec \S+ )?(callscope [\w -]+)$", text, flags=re.MULTILINE)
+    commands = re.findall(r"(?:`|^docker compose exec \S+ )(callscope [\w -]+)(?:`|$)", text, flags=re.MULTILINE)
     assert commands
     for command in commands:
         parse(command.split())
 
-    named = re.findall(r"docker compose (?:exec|run)(?: -\S+)* (\S+)", text)
+    named = re.findall(r"docker compose (?:exec|run)(?: -\S+)* ([\w-]+)", text)
     named += [
         word
         for line in re.findall(r"docker compose up([^#`\n]*)", text)
@@ -199,6 +200,21 @@ def test_what_a_service_waits_for_can_come(name: str) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_a_service_comes_back_unless_it_runs_once(name: str) -> None:
     assert service(name).raw["restart"] == ("no" if name in {"migrate", "bucket"} else "unless-stopped")
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_has_time_to_give_its_recordings_back_and_room_to_hold_them(name: str) -> None:
+    raw = service(name).raw
+    assert int(raw["stop_grace_period"].removesuffix("s")) * 1_000 > GRACE_MS
+    scratch = Path(service(name).environment["CALLSCOPE_STATE_FOLDER"])
+    assert any(scratch.is_relative_to(folder) for folder in raw["tmpfs"])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_what_runs_on_says_how_it_is(name: str) -> None:
+    raw = service(name).raw
+    # The producer ends when it can't work at all, and waits through every outage otherwise.
+    assert ("healthcheck" in raw) == (raw["restart"] != "no" and name != "producer")
 
 
 @pytest.mark.parametrize("name", SERVERS)

@@ -229,10 +229,10 @@ def test_raw_aac_cut_inside_a_frames_header_is_read_up_to_there(tmp_path: Path) 
     path = encode(tmp_path / "a.aac", conversation(rate_hz=16_000), rate_hz=16_000, container="adts", codec="aac")
     whole = path.read_bytes()
     cut = 0
-    while cut < len(whole) // 2:
+    while cut < len(whole) * 9 // 10:  # behind what is read ahead
         cut += _adts_frame_bytes(whole[cut : cut + 7])
     path.write_bytes(whole[: cut + 3])
-    assert 1_000 < read(path).facts.duration_ms < 3_500
+    assert 3_000 < read(path).facts.duration_ms < 4_000
 
 
 def test_a_cut_m4a_without_its_index_cannot_be_read(tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ class SpeechOptions:
     """A sound outside speech that is shorter is left out."""
     min_sound_dbfs: float = -48.0
     """A sound outside speech that is quieter is left out."""
-    sound_pause_ms: int = 200
-    """Pauses within one sound, as between the bursts of a laugh."""
+    sound_pause_ms: int = 400
+    """Shorter pauses are within one sound, as between the bursts of a laugh or a fit of coughing."""
     speech_margin_ms: int = 100
     """Sound this close to speech is the speech's own beginning or end."""
     leak_db: float = 15.0

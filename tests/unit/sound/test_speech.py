@@ -178,9 +178,16 @@ def test_a_sound_is_found_when_it_is_long_and_loud_enough(duration_ms: int, dbfs
     assert find_gap_sounds(samples, [], options=OPTIONS) == expected
 
 
-def test_bursts_of_a_laugh_are_one_sound() -> None:
-    samples = channel_of(8_000, *((start_ms, start_ms + 130) for start_ms in range(2_000, 3_500, 300)))
-    assert find_gap_sounds(samples, [], options=OPTIONS) == [Interval(2_000, 3_330)]
+@pytest.mark.parametrize(("burst_ms", "every_ms"), [(130, 300), (200, 500)])
+def test_bursts_of_a_laugh_or_a_cough_are_one_sound(burst_ms: int, every_ms: int) -> None:
+    starts_ms = range(2_000, 3_500, every_ms)
+    samples = channel_of(8_000, *((start_ms, start_ms + burst_ms) for start_ms in starts_ms))
+    assert find_gap_sounds(samples, [], options=OPTIONS) == [Interval(2_000, starts_ms[-1] + burst_ms)]
+
+
+def test_clicks_far_apart_are_no_sound() -> None:
+    samples = channel_of(8_000, *((start_ms, start_ms + 100) for start_ms in range(1_000, 7_000, 600)))
+    assert find_gap_sounds(samples, [], options=OPTIONS) == []
 
 
 def test_speech_and_its_margins_are_left_out() -> None:

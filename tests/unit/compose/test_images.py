@@ -9,6 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from models.session import MIGRATIONS
 from tests.unit.compose.files import (
     ROOT,
     copied,
@@ -21,6 +22,7 @@ from tests.unit.compose.files import (
     stages,
     targets,
 )
+from workers.recogniser.hub import DEMO_FOLDER
 
 pytestmark = pytest.mark.unit
 
@@ -102,6 +104,13 @@ def test_what_is_copied_is_there_and_reaches_the_builder(target: str) -> None:
     for source in [*copied(target), *(path for paths in builder for path in paths)]:
         assert source in allowed
         assert (ROOT / source).exists()
+
+
+@pytest.mark.parametrize("target", targets())
+def test_a_room_comes_with_the_files_that_it_reads(target: str) -> None:
+    rooms = set(copied(target))
+    assert ("models" in rooms) == (MIGRATIONS.name in rooms)
+    assert str(DEMO_FOLDER.relative_to(ROOT)) in rooms or target != "gpu"
 
 
 LATER = {

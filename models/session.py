@@ -86,7 +86,7 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         # The message of the cause would show the password.
-        raise InvalidSetting("the database's URL can't be read", why="it has no form such as postgresql://…") from error
+        raise InvalidSetting("the database's URL can't be read", why="it has no form such as postgresql://…") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise InvalidSetting(f"the database's URL names {parsed.get_backend_name()}", why="callscope needs PostgreSQL")
     given = parsed.query.get("options", "")
@@ -106,9 +106,14 @@ def transaction(engine: Engine) -> Iterator[Session]:
         holds, unless the connection broke at the commit itself: then nobody knows, and the block must be harmless
         when run again.
     """
+    with _outages_named(), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def _outages_named() -> Iterator[None]:
     try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        yield
     except (DBAPIError, psycopg2.Error) as error:
         if not _is_outage(error):
             raise
@@ -160,14 +165,10 @@ def upgrade(url: str) -> None:
     DatabaseUnavailable
         The server is away.
     """
-    engine = connect(url)
-    try:
-        with _outages_named():
-            command.upgrade(_alembic(url), "head")
-        with transaction(engine) as session:
-            ensure_months_around_now(session)
-    finally:
-        engine.dispose()
+    with _outages_named():
+        command.upgrade(_alembic(url), "head")
+    with connected(url) as engine, transaction(engine) as session:
+        ensure_months_around_now(session)
 
 
 def downgrade(url: str) -> None:
@@ -181,16 +182,6 @@ def downgrade(url: str) -> None:
     """
     with _outages_named():
         command.downgrade(_alembic(url), "base")
-
-
-@contextmanager
-def _outages_named() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if not _is_outage(error):
-            raise
-        raise DatabaseUnavailable("the database doesn't serve", why=_first_line(error)) from error
 
 
 def _alembic(url: str) -> Config:

@@ -52,9 +52,9 @@ def fail(
         return ledger.mark_failed(session, note, max_attempts=MAX_ATTEMPTS, retry_delay_ms=retry_delay_ms)
 
 
-def expire(engine: Engine, *, retry_delay_ms: int = 0) -> int:
+def expire(engine: Engine, *, after_outage: bool = False) -> int:
     with transaction(engine) as session:
-        return ledger.expire_leases(session, max_attempts=MAX_ATTEMPTS, retry_delay_ms=retry_delay_ms)
+        return ledger.expire_leases(session, max_attempts=MAX_ATTEMPTS, retry_delay_ms=0, after_outage=after_outage)
 
 
 def lose(engine: Engine, job: AnalyseJob) -> None:

@@ -248,6 +248,15 @@ class TestLease:
         (again,) = steps.take(engine)
         assert not again.isolate
 
+    def test_a_lease_that_ran_out_in_an_outage_burns_no_attempt(self, engine: Engine, run_sql: RunSql) -> None:
+        steps.discover(engine, "a.wav")
+        for _ in range(steps.MAX_ATTEMPTS + 1):
+            assert steps.start(engine, steps.take_one(engine), lease_ms=0)
+            assert steps.expire(engine, after_outage=True) == 1
+        assert run_sql("SELECT state, attempts, isolate, attempt_log -> 0 ->> 'kind' FROM recording") == [
+            ("discovered", 0, False, "outage")
+        ]
+
     def test_a_lease_under_way_is_left_alone(self, engine: Engine) -> None:
         steps.discover(engine, "a.wav")
         steps.start(engine, steps.take_one(engine))

@@ -84,7 +84,7 @@ def connected(url: str) -> Iterator[Engine]:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
+    except (ArgumentError, ValueError):
         # The message of the cause would show the password.
         raise InvalidSetting("the database's URL can't be read", why="it has no form such as postgresql://…") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:

@@ -18,6 +18,9 @@ from producer.jobs import JobQueue, QueueLengths
 NOTES_PER_JOB = 4
 """Notes that may wait for each job of the window; more means that the writers don't keep up."""
 
+IN_TRANSIT = 4
+"""Jobs that a worker may just have acknowledged while their "started" notes aren't sent yet."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -136,8 +139,7 @@ class Dispatcher:
                 session,
                 limit=self._room(lengths),
                 sent_deadline_ms=settings.sent_deadline_ms,
-                # Whatever the broker holds may be the job, or the note that it was started.
-                waiting=lengths.jobs + lengths.notes + lengths.in_hands,
+                waiting=_on_their_way(lengths),
             )
         if lost:
             _log.warning("attempts_lost", count=lost)
@@ -164,3 +166,9 @@ class Dispatcher:
         if lengths.notes > self._settings.window * NOTES_PER_JOB:
             return 0
         return max(0, self._settings.window - lengths.jobs)
+
+
+def _on_their_way(lengths: QueueLengths) -> int:
+    """Return how many jobs may be late and not lost: whatever the broker holds may be one, or its "started" note."""
+    held = lengths.jobs + lengths.notes + lengths.in_hands
+    return held + IN_TRANSIT if held else 0

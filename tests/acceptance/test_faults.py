@@ -71,7 +71,7 @@ def test_a_recording_that_hangs_ends_dead_and_its_neighbours_are_given_back(
         running.upload_babble(tmp_path, 6)
         counts = running.wait(lambda counts: finished(counts) == 7)
         [dead] = running.query("SELECT key, error_code, attempts FROM recording WHERE state = 'dead'")
-        lost = running.query("SELECT key FROM recording WHERE state <> 'dead' AND attempts <> 1")
+        lost = running.query("SELECT key FROM recording WHERE state <> 'dead' AND attempts > 1")
         running.audit()
     assert counts[State.DONE] + counts[State.NO_SPEECH] == 6
     assert (dead["error_code"], dead["attempts"]) == ("attempt_lost", 2)
@@ -81,13 +81,13 @@ def test_a_recording_that_hangs_ends_dead_and_its_neighbours_are_given_back(
 
 def test_sigterm_costs_no_attempt(quick_settings: Settings, tmp_path: Path) -> None:
     with running_cluster(quick_settings) as running:
-        running.upload_babble(tmp_path, 40, duration_ms=30_000)
-        for goal in (3, 12, 24):
+        running.upload_babble(tmp_path, 24, duration_ms=30_000)
+        for goal in (3, 10):
             running.wait(partial(_is_busy, goal=goal))
             [workers] = [child.pid for child in running.cluster.health() if child.name == "workers"]
             os.kill(workers, signal.SIGTERM)
-        running.wait(lambda counts: finished(counts) == 40)
-        burnt = running.query("SELECT key, attempts, attempt_log FROM recording WHERE attempts <> 1")
+        running.wait(lambda counts: finished(counts) == 24)
+        burnt = running.query("SELECT key, attempts, attempt_log FROM recording WHERE attempts > 1")
         released = running.query(
             "SELECT id FROM recording WHERE attempt_log @? '$[*] ? (@.kind == \"released\")' AND state <> 'dead'"
         )
@@ -106,7 +106,7 @@ def test_a_broker_that_freezes_for_longer_than_a_lease_costs_no_attempt(
         time.sleep(quick_settings.lease_ms / 1_000 + 4)
         os.kill(valkey_pid(running), signal.SIGCONT)
         running.wait(lambda counts: finished(counts) == 60)
-        burnt = running.query("SELECT key, attempts, attempt_log FROM recording WHERE attempts <> 1")
+        burnt = running.query("SELECT key, attempts, attempt_log FROM recording WHERE attempts > 1")
         running.audit()
     assert burnt == []
 
@@ -121,6 +121,6 @@ def test_a_database_that_is_killed_costs_no_attempt(quick_settings: Settings, tm
         running.keeps_servers = True
         running.wait_for_database()
         running.wait(lambda counts: finished(counts) == 60)
-        burnt = running.query("SELECT key, attempts, attempt_log FROM recording WHERE attempts <> 1")
+        burnt = running.query("SELECT key, attempts, attempt_log FROM recording WHERE attempts > 1")
         running.audit()
     assert burnt == []

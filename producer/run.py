@@ -10,16 +10,14 @@ from itertools import islice
 
 import structlog
 
-from callscope.calls import RecordingRef
 from callscope.errors import Outage
 from callscope.ports import Storage
 from callscope.processes import monotonic_ms
 from callscope.settings import Settings
 from callscope.storage import open_storage
 from models import audit as models_audit
-from models import ledger
 from models.audit import AuditReport
-from models.session import Engine, connect, transaction
+from models.session import Engine, connect, require_schema, transaction
 from producer.dispatch import Dispatcher
 from producer.jobs import JobQueue
 from producer.watch import EMPTY_PATIENCE, Watcher, is_recording
@@ -99,8 +97,7 @@ def _probe(settings: Settings, storage: Storage, engine: Engine, queue: JobQueue
     """Ask each server for something small, so that a wrong address is told at start and not in a log."""
     next(islice(storage.list(settings.bucket, settings.prefix), 1), None)
     queue.lengths()
-    with transaction(engine) as session:
-        ledger.find_new(session, settings.bucket, [RecordingRef(settings.bucket, "", "", 0)])
+    require_schema(engine)
 
 
 def _sweep_until_settled(watcher: Watcher, settings: Settings, stopping: Callable[[], bool]) -> None:

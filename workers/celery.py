@@ -12,8 +12,10 @@ import logging
 from typing import Any
 
 from celery import Celery, signals
+from kombu.exceptions import OperationalError
 
 from callscope.broker import celery_settings
+from callscope.errors import BrokerUnavailable
 from callscope.logs import configure_logging
 from callscope.settings import load_settings
 
@@ -44,6 +46,22 @@ def _configuration() -> dict[str, Any]:
         # A leaking library must not fill the memory of a writer in the course of weeks.
         "worker_max_tasks_per_child": 100_000,
     }
+
+
+def require_broker() -> None:
+    """
+    Ask the broker for a sign of life, so that a wrong address is told at start; a running worker waits instead.
+
+    Raises
+    ------
+    BrokerUnavailable
+        It gives none.
+    """
+    try:
+        with app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0)
+    except OperationalError as error:
+        raise BrokerUnavailable("Redis doesn't serve", why=str(error)) from error
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]

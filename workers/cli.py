@@ -10,6 +10,7 @@ from callscope.cli import EXIT_FAILED
 from callscope.logs import configure_logging
 from callscope.processes import stop_signals
 from callscope.settings import load_settings
+from workers.celery import require_broker
 from workers.devices import parse_devices
 from workers.supervise import supervise
 
@@ -25,8 +26,8 @@ def work(devices: str | None) -> None:
     Example: callscope work --devices cuda:0,cuda:1
     """
     settings = load_settings()
-    settings.require_broker_url()
     configure_logging(settings)
+    require_broker()
     with stop_signals() as stopping:
         went_well = supervise(parse_devices(devices or settings.device), stopping=stopping)
     sys.exit(0 if went_well else EXIT_FAILED)
@@ -44,6 +45,5 @@ def write(processes: int) -> None:
     from workers.writer import run_writers  # noqa: PLC0415
 
     settings = load_settings()
-    settings.require_broker_url()
     configure_logging(settings)
     sys.exit(run_writers(settings, processes=processes))

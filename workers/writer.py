@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import socket
 
-from callscope.calls import RecordingRef
 from callscope.jobs import RESULTS_QUEUE
 from callscope.settings import Settings
-from models import ledger
-from models.session import connect, transaction
-from workers.celery import app
+from models.session import connected, require_schema
+from workers.celery import app, require_broker
 
 
 def run_writers(settings: Settings, *, processes: int) -> int:
@@ -19,13 +17,12 @@ def run_writers(settings: Settings, *, processes: int) -> int:
 
     Raises
     ------
-    InvalidSetting, DatabaseUnavailable
-        At start; a writer that runs waits for Postgres instead.
+    ConfigurationFault, BrokerUnavailable, DatabaseUnavailable
+        At start; a writer that runs waits for its servers instead.
     """
-    engine = connect(settings.require_database_url())
-    with transaction(engine) as session:
-        ledger.find_new(session, settings.bucket, [RecordingRef(settings.bucket, "", "", 0)])
-    engine.dispose()
+    require_broker()
+    with connected(settings.require_database_url()) as engine:
+        require_schema(engine)
     code: int | None = app.Worker(
         pool="prefork",
         concurrency=processes,

@@ -103,7 +103,7 @@ def nobody(quick_settings: Settings) -> Settings:
     )
 
 
-@pytest.mark.parametrize("command", ["produce", "write", "audit", "dead list", "db upgrade"])
+@pytest.mark.parametrize("command", ["produce", "work", "write", "audit", "dead list", "db upgrade"])
 def test_a_server_that_is_not_there_is_told_in_three_parts(nobody: Settings, command: str) -> None:
     nobody.store_folder.joinpath(nobody.bucket).mkdir(parents=True)
     ended = run(nobody, *command.split())
@@ -114,14 +114,26 @@ def test_a_server_that_is_not_there_is_told_in_three_parts(nobody: Settings, com
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("command", ["produce", "write"])
+def test_a_database_without_tables_is_told_in_three_parts(
+    quick_settings: Settings, broker_url: str, postgres_url: str, command: str
+) -> None:
+    quick_settings.store_folder.joinpath(quick_settings.bucket).mkdir(parents=True)
+    servers = {"database_url": SecretStr(postgres_url), "broker_url": SecretStr(broker_url)}
+    ended = run(quick_settings.model_copy(update=servers), command)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "callscope db upgrade" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [({"checkpoint": "/nowhere"}, "checkpoint_missing"), ({"device": "cuda:7"}, "device_missing")],
 )
-def test_workers_that_cannot_work_refuse_to_start_and_take_no_job(
-    nobody: Settings, change: dict[str, str], code: str
+def test_workers_that_cannot_work_refuse_to_start(
+    quick_settings: Settings, broker_url: str, change: dict[str, str], code: str
 ) -> None:
-    ended = run(nobody.model_copy(update=change), "work")
+    ended = run(quick_settings.model_copy(update={"broker_url": SecretStr(broker_url), **change}), "work")
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert ended.stderr.count(code) == 1
     assert "Traceback" not in ended.stderr

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         InvalidSetting
             There is none.
         """
-        return _required("CALLSCOPE_BROKER_URL", self.broker_url, why="producer, workers and writers meet at the broker")
+        return _required("CALLSCOPE_BROKER_URL", self.broker_url, why="producer, workers and writers meet there")
 
 
 def load_settings() -> Settings:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from workers.recogniser import load_recogniser
 
 from callscope.calls import CallAnalysis, Emotion
 from callscope.cli import callscope
@@ -13,6 +12,7 @@ from callscope.evaluation import CallScore, Reference, read_reference, score_cal
 from callscope.ports import Recogniser
 from callscope.settings import Settings
 from workers.offline import analyse_file
+from workers.recogniser import load_recogniser
 
 pytestmark = pytest.mark.acceptance
 

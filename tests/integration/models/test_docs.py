@@ -17,15 +17,17 @@ pytestmark = pytest.mark.integration
 
 RunSql = Callable[..., list[tuple[object, ...]]]
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "schema.md").read_text(encoding="utf-8")
-QUERIES = re.findall(r"^```sql\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs" / "schema.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"^```sql\n(.*?)^```$", PAGE + README, flags=re.MULTILINE | re.DOTALL)
 
 
 def test_there_are_queries() -> None:
-    assert len(QUERIES) == 3
+    assert len(QUERIES) == 4
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=["silence per agent", "angry moments", "anger after silence"])
+@pytest.mark.parametrize("query", QUERIES, ids=["silence per agent", "angry moments", "anger after silence", "readme"])
 def test_each_query_finds_the_call(engine: Engine, run_sql: RunSql, query: str) -> None:
     # The example: the agent is silent, for once in its own turn, and then the customer is angry.
     steps.discover(engine, "a.wav", metadata=CallMetadata(call_id="c-1", agent_id="a-7", started_at=datetime.now(UTC)))

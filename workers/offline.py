@@ -47,7 +47,8 @@ def analyse_file(
     type=click.Choice([tag.value for tag in Language if tag is not Language.NOSPEECH]),
     help="Spoken language, when it is known.",
 )
-def analyse(files: tuple[Path, ...], *, as_json: bool, language: str | None) -> None:
+@click.option("--checkpoint", help="demo, a folder, or iic/SenseVoiceSmall.  [default: CALLSCOPE_CHECKPOINT]")
+def analyse(files: tuple[Path, ...], *, as_json: bool, language: str | None, checkpoint: str | None) -> None:
     """
     Analyse audio FILES right here; needs no server.
 
@@ -59,6 +60,8 @@ def analyse(files: tuple[Path, ...], *, as_json: bool, language: str | None) -> 
     if missing:
         raise UsageError(f"{missing[0]} isn't a file")
     settings = load_settings()
+    if checkpoint:
+        settings = settings.model_copy(update={"checkpoint": checkpoint})
     recogniser = load_recogniser(settings)
     failed = False
     for path in files:

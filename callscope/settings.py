@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Literal
@@ -70,6 +71,22 @@ class Settings(BaseSettings):
     flower_user: str = Field("callscope", description="login of the monitor")
     flower_password: SecretStr | None = Field(None, description="password of the monitor; empty: made at start")
     failpoint: str | None = Field(None, description="for tests: `stage:kill`, or `:raise`, or `:hang`, and `:key part`")
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the settings as variables, secrets in clear, so that another process reads the same."""
+        variables = {}
+        for name, value in self.model_dump().items():
+            match value:
+                case None:
+                    continue
+                case SecretStr():
+                    text = value.get_secret_value()
+                case tuple():
+                    text = json.dumps(value)
+                case _:
+                    text = str(value)
+            variables[f"CALLSCOPE_{name.upper()}"] = text
+        return variables
 
     def require_database_url(self) -> str:
         """

@@ -144,6 +144,7 @@ def _tell_where(console: Console, machine: Machine) -> None:
     facts = [("rows", f'psql "{_for_psql(settings)}"'), ("bucket", f"{settings.bucket} in {where}")]
     if flower := machine.cluster.flower:
         facts.append(("Flower", f"{flower.url}   login {flower.user}, password {flower.password}"))
+    facts.append(("ask it", f". {machine.running_file}; callscope audit"))
     facts.append(("logs", f"{settings.state_folder / 'logs'}/"))
     for name, fact in facts:
         console.print(f"[bold]{name:8}[/]{fact}", highlight=False, soft_wrap=True)

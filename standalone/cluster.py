@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
-
-from pydantic import SecretStr
 
 from callscope.processes import LOOPBACK, ChildExit, ChildSpec, Supervisor, free_ports
 from callscope.settings import Settings
@@ -68,7 +65,7 @@ class Cluster:
         self, settings: Settings, *, devices: Sequence[str] = ("cpu",), writers: int = 2, flower_port: int | None = 0
     ) -> None:
         self._settings = settings
-        self._environment = environment(settings)
+        self._environment = settings.as_environment()
         self._devices = devices
         self._writers = writers
         self._supervisor = Supervisor()
@@ -145,23 +142,6 @@ class Cluster:
                 env=self._environment | options,
             )
         )
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """Return the settings as variables, so that another process reads the same."""
-    variables = {}
-    for name, value in settings.model_dump().items():
-        match value:
-            case None:
-                continue
-            case SecretStr():
-                text = value.get_secret_value()
-            case tuple():
-                text = json.dumps(value)
-            case _:
-                text = str(value)
-        variables[f"CALLSCOPE_{name.upper()}"] = text
-    return variables
 
 
 def _flower_access(settings: Settings, port: int) -> FlowerAccess:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
 
 from callscope.errors import ServerMissing
 from callscope.processes import ChildExit
@@ -13,6 +15,7 @@ from callscope.storage import open_storage
 from models.session import upgrade
 from standalone.cluster import Cluster
 from standalone.servers import RunningServers, run_servers
+from standalone.servers.launch import write_private
 
 _GIVE_UP_AFTER = 3
 """Restarts of one part; what fails so often at its start fails for a reason that its log tells."""
@@ -24,6 +27,8 @@ class Machine:
 
     servers: RunningServers
     cluster: Cluster
+    running_file: Path
+    """Shell variables with which every command reaches this cluster."""
 
     @property
     def settings(self) -> Settings:
@@ -70,6 +75,17 @@ def run_machine(settings: Settings, *, devices: Sequence[str], on_step: Callable
         upgrade(servers.settings.require_database_url())
         open_storage(servers.settings).ensure_bucket(settings.bucket)
         on_step("starting producer, workers, writers and Flower")
-        with Cluster(servers.settings, devices=devices) as cluster:
-            yield Machine(servers, cluster)
+        with Cluster(servers.settings, devices=devices) as cluster, _told(servers.settings) as running_file:
+            yield Machine(servers, cluster, running_file)
             on_step("stopping")
+
+
+@contextmanager
+def _told(settings: Settings) -> Iterator[Path]:
+    """Write the addresses and passwords of what runs where a shell can read them, until the block ends."""
+    file = settings.state_folder / "running.env"
+    write_private(file, "".join(f"export {name}={quote(value)}\n" for name, value in settings.as_environment().items()))
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)

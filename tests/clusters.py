@@ -24,7 +24,7 @@ from models import ledger
 from models.ledger import State
 from models.session import Engine, connected, transaction, upgrade
 from models.tables import FINISHED
-from standalone.cluster import Cluster, environment
+from standalone.cluster import Cluster
 from standalone.servers import RunningServers, run_servers
 from tests.sounds import babble
 
@@ -119,7 +119,7 @@ class RunningCluster:
         """Run a command of the command line in the cluster's environment."""
         return subprocess.run(
             [sys.executable, "-m", "callscope", *arguments],
-            env={**os.environ, **environment(self.settings)},  # noqa: TID251 - handed on whole
+            env={**os.environ, **self.settings.as_environment()},  # noqa: TID251 - handed on whole
             capture_output=True,
             text=True,
             check=False,

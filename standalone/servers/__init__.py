@@ -19,8 +19,6 @@ from callscope.processes import Supervisor
 from callscope.settings import Settings
 from standalone.servers import launch, postgres, swift, valkey
 
-_VARIABLES = ("database_url", "broker_url", "s3_endpoint", "s3_access_key", "s3_secret_key")
-
 
 @dataclass(frozen=True, slots=True)
 class RunningServers:
@@ -30,16 +28,6 @@ class RunningServers:
     """As given, with the URLs and keys of what was started."""
     supervisor: Supervisor
     """Keeps those that were started; call its `check` now and then, and one that was killed comes back as it was."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The URLs and keys as variables for child processes."""
-        values = {name: getattr(self.settings, name) for name in _VARIABLES}
-        return {
-            f"CALLSCOPE_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in values.items()
-            if value is not None
-        }
 
 
 @contextmanager

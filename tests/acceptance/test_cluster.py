@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from callscope.calls import Role
 from callscope.processes import LOOPBACK, free_ports
 from callscope.settings import Settings, load_settings
-from standalone.cluster import FlowerAccess, environment
+from standalone.cluster import FlowerAccess
 from tests.clusters import RunningCluster, finished, running_cluster
 
 pytestmark = pytest.mark.acceptance
@@ -75,7 +75,7 @@ def test_every_setting_reaches_the_processes(monkeypatch: pytest.MonkeyPatch, tm
         window=7,
         flower_password=SecretStr("p"),
     )
-    for name, value in environment(settings).items():
+    for name, value in settings.as_environment().items():
         monkeypatch.setenv(name, value)
     assert load_settings() == settings
 
@@ -83,7 +83,7 @@ def test_every_setting_reaches_the_processes(monkeypatch: pytest.MonkeyPatch, tm
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "callscope", *arguments],
-        env=environment(settings) | {"PATH": "/usr/bin:/bin"},
+        env=settings.as_environment() | {"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=120,

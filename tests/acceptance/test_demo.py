@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from callscope.settings import Settings
-from standalone.cluster import environment
 
 pytestmark = pytest.mark.acceptance
 
@@ -19,7 +18,7 @@ def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     settings = Settings(state_folder=folder / "state", cpu_threads=1)
     return subprocess.run(
         [sys.executable, "-m", "callscope", "demo", *arguments],
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), **environment(settings)},
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), **settings.as_environment()},
         capture_output=True,
         text=True,
         timeout=600,

@@ -14,7 +14,8 @@ from standalone.servers import run_servers
 def main() -> None:
     with run_servers(Settings(state_folder=Path(sys.argv[1])), s3=True) as running:
         pids = {name: running.supervisor.process(name).pid for name in running.supervisor.restarts}
-        sys.stdout.write(json.dumps({"environment": running.environment, "pids": pids, "uid": os.geteuid()}) + "\n")
+        told = {"environment": running.settings.as_environment(), "pids": pids, "uid": os.geteuid()}
+        sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
         sys.stdin.read()
 

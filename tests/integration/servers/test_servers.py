@@ -205,13 +205,6 @@ def test_servers_that_are_there_are_used_and_none_is_started(make_settings: Call
     with run_servers(settings) as running:
         assert running.settings == settings
         assert running.supervisor.restarts == {}
-        assert running.environment == {
-            "CALLSCOPE_DATABASE_URL": "postgresql://elsewhere/calls",
-            "CALLSCOPE_BROKER_URL": "redis://elsewhere",
-            "CALLSCOPE_S3_ENDPOINT": "http://elsewhere",
-            "CALLSCOPE_S3_ACCESS_KEY": "key",
-            "CALLSCOPE_S3_SECRET_KEY": "secret",
-        }
     assert not settings.state_folder.exists()
 
 
@@ -245,16 +238,17 @@ def test_servers_listen_on_loopback_and_ask_for_a_password_that_only_this_user_c
 ) -> None:
     settings = make_settings()
     with run_servers(settings, s3=True) as running:
-        for variable, url in running.environment.items():
-            assert "127.0.0.1" in url or variable.endswith("KEY")
+        environment = running.settings.as_environment()
+        for name in ("DATABASE_URL", "BROKER_URL", "S3_ENDPOINT"):
+            assert "127.0.0.1" in environment[f"CALLSCOPE_{name}"]
         secrets = ("postgres/password", "valkey/password", "valkey/valkey.conf", "swift/secret", "swift/proxy.conf")
         for name in secrets:
             assert stat.S_IMODE((settings.state_folder / name).stat().st_mode) == 0o600
-        password = running.environment["CALLSCOPE_DATABASE_URL"].split(":")[2].split("@")[0]
+        password = environment["CALLSCOPE_DATABASE_URL"].split(":")[2].split("@")[0]
         assert running.settings.database_url is not None
         url = running.settings.database_url.get_secret_value().replace(password, "guessed").replace("+psycopg2", "")
         with pytest.raises(psycopg2.OperationalError, match="password"):
             psycopg2.connect(url)
-        port = running.environment["CALLSCOPE_BROKER_URL"].rsplit(":", 1)[1].split("/")[0]
+        port = environment["CALLSCOPE_BROKER_URL"].rsplit(":", 1)[1].split("/")[0]
         with redis.Redis(port=int(port)) as client, pytest.raises(redis.AuthenticationError):
             client.ping()

@@ -17,6 +17,12 @@ from tests.clusters import Counts, RunningCluster, finished, running_cluster
 pytestmark = pytest.mark.acceptance
 
 
+OUTLIVED_LEASE = """
+SELECT id FROM recording
+WHERE state = 'started' AND attempts = 0 AND lease_until > started_at + interval '10 s'
+"""
+
+
 def _is_busy(counts: Counts, *, goal: int) -> bool:
     return finished(counts) >= goal and counts[State.STARTED] >= 2
 
@@ -64,11 +70,13 @@ def test_a_recording_that_hangs_ends_dead_and_its_neighbours_are_given_back(
     quick_settings: Settings, tmp_path: Path
 ) -> None:
     settings = quick_settings.model_copy(
-        update={"failpoint": "transcribe:hang:stuck", "analyse_timeout_ms": 4_000, "max_attempts": 2}
+        update={"failpoint": "transcribe:hang:stuck", "analyse_timeout_ms": 10_000, "max_attempts": 2}
     )
     with running_cluster(settings) as running:
         running.upload_babble(tmp_path, 1, name="stuck")
         running.upload_babble(tmp_path, 6)
+        # Longer than a lease, and kept alive by signs of life, until it is overdue.
+        running.wait(lambda _: bool(running.query(OUTLIVED_LEASE)))
         counts = running.wait(lambda counts: finished(counts) == 7)
         [dead] = running.query("SELECT key, error_code, attempts FROM recording WHERE state = 'dead'")
         lost = running.query("SELECT key FROM recording WHERE state <> 'dead' AND attempts > 1")

@@ -1,0 +1,177 @@
+"""The writers as a real process between a real Redis and a real Postgres."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from celery import Celery
+from pydantic import SecretStr
+
+from callscope.broker import celery_settings
+from callscope.calls import CallMetadata, RecordingRef
+from callscope.jobs import STORE_TASK, AnalyseJob, AttemptNote, FailureKind, FailureNote, ResultNote
+from callscope.processes import ChildProcess, ChildSpec
+from callscope.settings import Settings
+from models import ledger
+from models.audit import audit
+from models.ledger import State
+from models.session import Engine, transaction
+from tests.examples import an_analysis
+from workers.notes import NotePublisher
+
+pytestmark = pytest.mark.integration
+
+WORKER = "host:1:cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Writers that are fed by the test."""
+
+    settings: Settings
+    engine: Engine
+    app: Celery
+    publisher: NotePublisher
+    folder: Path
+
+    @contextmanager
+    def writers(self) -> Iterator[ChildProcess]:
+        argv = (sys.executable, "-m", "callscope", "write", "--processes", "2")
+        with ChildProcess(
+            ChildSpec("writers", argv, self.folder / "writers.log", env=self.settings.as_environment())
+        ) as process:
+            yield process
+
+    def take(self, count: int) -> list[AnalyseJob]:
+        found = [
+            ledger.Discovered(RecordingRef("recordings", f"{n}.wav", "v1", 100), CallMetadata()) for n in range(count)
+        ]
+        with transaction(self.engine) as session:
+            ledger.discover(session, found)
+            return [one.job for one in ledger.take(session, limit=count, sent_deadline_ms=60_000)]
+
+    def wait(self, reached: Callable[[list[Mapping[str, Any]]], bool]) -> list[Mapping[str, Any]]:
+        deadline = time.monotonic() + 60
+        while not reached(found := self.rows()):
+            assert time.monotonic() < deadline, f"{found}\n{(self.folder / 'writers.log').read_text(encoding='utf-8')}"
+            time.sleep(0.05)
+        return found
+
+    def rows(self) -> list[Mapping[str, Any]]:
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.exec_driver_sql("SELECT * FROM recording ORDER BY id").mappings()]
+
+    def is_clean(self) -> bool:
+        with transaction(self.engine) as session:
+            return audit(session, listed=[], settled_before_ms=0, max_attempts=3, overdue_ms=60_000).clean
+
+
+@pytest.fixture
+def office(
+    make_settings: Callable[..., Settings], database_url: str, broker_url: str, engine: Engine
+) -> Iterator[Office]:
+    settings = make_settings(
+        database_url=SecretStr(database_url), broker_url=SecretStr(broker_url), lease_ms=3_000, retry_delay_ms=0
+    )
+    app = Celery("test", set_as_current=False)
+    app.conf.update(celery_settings(settings))
+    yield Office(settings, engine, app, NotePublisher(app, stopping=lambda: False), settings.state_folder)
+    app.close()
+
+
+def all_done(rows: list[Mapping[str, Any]]) -> bool:
+    return {row["state"] for row in rows} == {State.DONE}
+
+
+def result_of(job: AnalyseJob) -> ResultNote:
+    return ResultNote(job.recording_id, job.attempt, WORKER, an_analysis())
+
+
+def test_an_attempts_life_is_written_down(office: Office) -> None:
+    [job] = office.take(1)
+    with office.writers():
+        office.publisher.started(AttemptNote(job.recording_id, job.attempt, WORKER))
+        [started] = office.wait(lambda rows: rows[0]["state"] == State.STARTED)
+        office.publisher.alive(AttemptNote(job.recording_id, job.attempt, WORKER))
+        office.wait(lambda rows: rows[0]["lease_until"] > started["lease_until"])
+        office.publisher.ended(result_of(job))
+        [done] = office.wait(all_done)
+    assert (done["attempts"], done["worker"]) == (1, WORKER)
+
+
+def test_a_hundred_copies_in_any_order_are_as_good_as_one(office: Office) -> None:
+    jobs = office.take(2)
+    sends: list[Callable[[], object]] = []
+    for job in jobs:
+        alive, result = AttemptNote(job.recording_id, job.attempt, WORKER), result_of(job)
+        released = FailureNote(job.recording_id, job.attempt, FailureKind.RELEASED, "released", "decode", "", WORKER)
+        sends += [partial(office.publisher.ended, result)] * 50
+        sends += [partial(office.publisher.started, alive)] * 30
+        sends += [partial(office.publisher.alive, alive)] * 10
+        sends += [partial(office.publisher.ended, released)] * 10
+    random.Random(1).shuffle(sends)  # noqa: S311 - the same order each time
+    for send in sends:
+        send()
+    with office.writers(), redis.Redis.from_url(office.settings.require_broker_url()) as client:
+        office.wait(lambda rows: all_done(rows) and client.llen("results") == 0 and client.hlen("unacked") == 0)
+    assert office.is_clean()
+    assert {row["attempts"] for row in office.rows()} <= {0, 1}
+
+
+def test_notes_in_the_hands_of_killed_writers_are_written_all_the_same(office: Office) -> None:
+    jobs = office.take(60)
+    for job in jobs:
+        office.publisher.ended(result_of(job))
+    with office.writers() as first:
+        office.wait(lambda rows: any(row["state"] == State.DONE for row in rows))
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait(5_000)
+    with office.writers():
+        office.wait(all_done)
+    assert office.is_clean()
+
+
+def test_a_result_that_the_tables_refuse_ends_its_attempt_with_the_reason(office: Office) -> None:
+    bad, good = office.take(2)
+    impossible = replace(an_analysis(), speech_coverage=2.0)
+    with office.writers():
+        office.publisher.ended(ResultNote(bad.recording_id, bad.attempt, WORKER, impossible))
+        office.publisher.ended(result_of(good))
+        refused, stored = office.wait(lambda rows: all(row["state"] != State.QUEUED for row in rows))
+    assert (refused["state"], refused["error_code"], refused["attempts"]) == ("discovered", "invalid_result", 1)
+    assert stored["state"] == State.DONE
+
+
+def test_a_note_of_another_version_is_dropped_and_the_next_one_written(office: Office) -> None:
+    [job] = office.take(1)
+    office.app.send_task(STORE_TASK, args=(job.recording_id, "bm8gbm90ZQ=="), queue="results")
+    with office.writers():
+        office.publisher.ended(result_of(job))
+        office.wait(all_done)
+
+
+def test_a_broker_that_is_away_is_waited_for_until_told_to_stop(office: Office) -> None:
+    told: list[bool] = []
+    nowhere = Celery("nowhere", set_as_current=False)
+    nowhere.conf.update(celery_settings(office.settings) | {"broker_url": "redis://127.0.0.1:1/0"})
+
+    def stopping() -> bool:
+        told.append(True)
+        return len(told) > 3
+
+    [job] = office.take(1)
+    assert not NotePublisher(nowhere, stopping=stopping).ended(result_of(job))
+    assert len(told) > 3
+    nowhere.close()

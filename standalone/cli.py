@@ -23,6 +23,7 @@ from standalone import demo as samples_demo
 from standalone.doctor import examine, shown_settings
 from standalone.machine import Machine, run_machine
 from standalone.report import calls_table, legend, progress_table, rows_table
+from standalone.servers.postgres import find_psql
 from workers.devices import parse_devices
 
 _CHECK_EVERY_S = 0.2
@@ -141,7 +142,7 @@ def _tell_where(console: Console, machine: Machine) -> None:
     """Say where the rows, the bucket and the monitor are."""
     settings = machine.settings
     where = f"{settings.store_folder / settings.bucket}/" if settings.store == "folder" else settings.s3_endpoint
-    facts = [("rows", f'psql "{_for_psql(settings)}"'), ("bucket", f"{settings.bucket} in {where}")]
+    facts = [("rows", f'{find_psql()} "{_for_psql(settings)}"'), ("bucket", f"{settings.bucket} in {where}")]
     if flower := machine.cluster.flower:
         facts.append(("Flower", f"{flower.url}   login {flower.user}, password {flower.password}"))
     facts.append(("ask it", f". {machine.running_file}; callscope audit"))

@@ -135,6 +135,11 @@ def _choose_programs(folder: Path) -> _Programs:
     return _Programs(_copied(found, folder / "install"), user=user)
 
 
+def find_psql() -> str:
+    """Return how psql is called here: by its name where a shell finds it, else by its path."""
+    return "psql" if shutil.which("psql") else str(_find_programs() / "psql")
+
+
 def _find_programs() -> Path:
     for wheel in _WHEELS:
         if (spec := find_spec(wheel)) and spec.origin:

@@ -14,16 +14,11 @@ Signal: TypeAlias = NDArray[np.float32]
 SAMPLE_RATE_HZ: Final = 16_000
 EMOTIONS: Final = ("NEUTRAL", "HAPPY", "SAD", "ANGRY", "FEARFUL", "DISGUSTED", "SURPRISED")
 TRAIN_VOICES: Final = tuple(
-    "m1 m2 m3 m4 m6 m7 f1 f2 f4 f5 Alex Andrea Andy Annie Denis Diogo Gene Jacky Lee Marco Mario Michel Miguel Steph3"
-    " anika adam aunty caleb david edward linda max norbert paul pedro rob sandro steph travis victor zac".replace(
-        "Michel", "michel"
-    )
-    .replace("Miguel", "miguel")
-    .replace("Steph3", "steph3")
-    .split()
+    "m1 m2 m3 m4 m6 m7 f1 f2 f4 f5 Alex Andrea Andy Annie Denis Diogo Gene Jacky Lee Marco Mario michel miguel steph3"
+    " anika adam aunty caleb david edward linda max norbert paul pedro rob sandro steph travis victor zac".split()
 )
 HELDOUT_VOICES: Final = ("m5", "Alicia", "Hugo", "belinda", "john")
-SAMPLE_VOICES: Final = ("m8", "f3", "Mike", "steph2", "Michael", "robert", "antonio", "benjamin")
+SAMPLE_VOICES: Final = ("f3", "steph2", "benjamin", "henrique", "grandpa")
 _ESPEAK_VOICES: Final = {"zh": "cmn-latn-pinyin", "yue": "yue", "en": "en-us", "ja": "ja", "ko": "ko"}
 _SYNCHRONOUS: Final = 2
 _UTF8: Final = 1

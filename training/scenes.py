@@ -18,7 +18,7 @@ ROLES: Final = ("agent", "customer")
 _SAMPLES_PER_MS: Final = SAMPLE_RATE_HZ // 1_000
 _LONGEST_GAP_MS: Final = 1_200
 _SHORTEST_CROSSTALK_MS: Final = 300
-_BED_DB: Final = -17.0
+_BED_DB: Final = -20.0
 _BED_MARGIN_MS: Final = 300
 _TAIL_MS: Final = 900
 

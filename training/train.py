@@ -68,6 +68,7 @@ def train_recogniser(corpus: Corpus, folder: Path, log_file: Path, options: Opti
     """
     folder.mkdir(parents=True, exist_ok=True)
     log_file.parent.mkdir(parents=True, exist_ok=True)
+    log_file.unlink(missing_ok=True)
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     train_tokenizer(corpus.labels, folder / BPE_FILE)

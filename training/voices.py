@@ -13,10 +13,12 @@ Signal: TypeAlias = NDArray[np.float32]
 
 SAMPLE_RATE_HZ: Final = 16_000
 EMOTIONS: Final = ("NEUTRAL", "HAPPY", "SAD", "ANGRY", "FEARFUL", "DISGUSTED", "SURPRISED")
-TRAIN_VOICES: Final = tuple(
-    "m1 m2 m3 m4 m6 m7 f1 f2 f4 f5 Alex Andrea Andy Annie Denis Diogo Gene Jacky Lee Marco Mario michel miguel steph3"
-    " anika adam aunty caleb david edward linda max norbert paul pedro rob sandro steph travis victor zac".split()
-)
+TRAIN_VOICES: Final = (
+    "m1", "m2", "m3", "m4", "m6", "m7", "f1", "f2", "f4", "f5", "Alex", "Andrea", "Andy", "Annie", "Denis", "Diogo",
+    "Gene", "Jacky", "Lee", "Marco", "Mario", "michel", "miguel", "steph3", "anika", "adam", "aunty", "caleb",
+    "david", "edward", "linda", "max", "norbert", "paul", "pedro", "rob", "sandro", "steph", "travis", "victor",
+    "zac",
+)  # fmt: skip
 HELDOUT_VOICES: Final = ("m5", "Alicia", "Hugo", "belinda", "john")
 SAMPLE_VOICES: Final = ("f3", "steph2", "benjamin", "henrique", "grandpa")
 _ESPEAK_VOICES: Final = {"zh": "cmn-latn-pinyin", "yue": "yue", "en": "en-us", "ja": "ja", "ko": "ko"}

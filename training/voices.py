@@ -20,7 +20,7 @@ TRAIN_VOICES: Final = (
     "zac",
 )  # fmt: skip
 HELDOUT_VOICES: Final = ("m5", "Alicia", "Hugo", "belinda", "john")
-SAMPLE_VOICES: Final = ("f3", "steph2", "benjamin", "henrique", "grandpa")
+SAMPLE_VOICES: Final = ("m8", "f3", "Mike", "steph2", "Michael", "robert", "antonio", "benjamin")
 _ESPEAK_VOICES: Final = {"zh": "cmn-latn-pinyin", "yue": "yue", "en": "en-us", "ja": "ja", "ko": "ko"}
 _SYNCHRONOUS: Final = 2
 _UTF8: Final = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -165,7 +166,8 @@ def _draw(outcome: samples_demo.Outcome) -> str:
     console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(calls_table(outcome.calls))
     console.print(legend())
-    return console.export_svg(title="callscope demo")
+    # Rich asks a CDN for a font; any fixed-width one does.
+    return re.sub(r"@font-face \{[^}]*\}", "", console.export_svg(title="callscope demo"))
 
 
 def _show(console: Console, outcome: samples_demo.Outcome) -> None:

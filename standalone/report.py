@@ -126,4 +126,4 @@ def _event_counts(events: Sequence[Event]) -> str:
 
 def _silences(events: Sequence[Event]) -> str:
     silences = [event for event in events if event.kind is EventKind.SILENCE]
-    return ", ".join(f"{clock(e.start_ms)} {(e.end_ms - e.start_ms) / 1000:.1f} s {e.owner.value}" for e in silences)
+    return "\n".join(f"{clock(e.start_ms)} {(e.end_ms - e.start_ms) / 1000:.1f} s {e.owner.value}" for e in silences)

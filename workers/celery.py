@@ -18,8 +18,10 @@ from callscope.broker import celery_settings
 from callscope.errors import BrokerUnavailable
 from callscope.logs import configure_logging
 from callscope.settings import load_settings
+from workers.slots import SlotKeeper
 
 app = Celery("callscope", set_as_current=True)
+app.steps["consumer"].add(SlotKeeper)
 
 
 @app.add_defaults  # type: ignore[untyped-decorator]

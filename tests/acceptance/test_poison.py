@@ -42,6 +42,9 @@ def test_each_poison_file_is_dead_with_its_own_code_and_every_sample_done(
         assert {states[f"hotline/2026-11-20/A17/{sample.name}"] for sample in SAMPLES} == {State.DONE}
         assert {states[key] for key in odd} <= {State.DONE, State.NO_SPEECH}
 
+        cut = "SELECT key FROM recording JOIN analysis ON recording_id = recording.id WHERE truncated"
+        assert {row["key"] for row in running.query(cut)} == {"poison/truncated.wav", "poison/damaged.mp3"}
+
         one = dead[min(dead)]
         again = running.callscope("dead", "replay", str(one["recording_id"]))
         assert again.returncode == 0, again.stderr

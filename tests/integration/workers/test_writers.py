@@ -28,6 +28,7 @@ from models import ledger
 from models.audit import audit
 from models.ledger import State
 from models.session import Engine, transaction
+from standalone.servers import run_servers
 from tests.examples import an_analysis
 from workers.notes import NotePublisher
 
@@ -48,7 +49,7 @@ class Office:
 
     @contextmanager
     def writers(self) -> Iterator[ChildProcess]:
-        argv = (sys.executable, "-m", "callscope", "write", "--processes", "2")
+        argv = (sys.executable, "-m", "callscope", "write", "--processes", "1")
         with ChildProcess(
             ChildSpec("writers", argv, self.folder / "writers.log", env=self.settings.as_environment())
         ) as process:
@@ -73,22 +74,38 @@ class Office:
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.exec_driver_sql("SELECT * FROM recording ORDER BY id").mappings()]
 
+    def wait_for_lock(self) -> None:
+        """Wait until a writer waits for a row that somebody holds."""
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND state = 'active'"
+        while True:
+            with self.engine.connect() as connection:  # within a transaction the answer would stay the same
+                if connection.exec_driver_sql(waiting).scalar():
+                    return
+            time.sleep(0.05)
+
     def is_clean(self) -> bool:
         with transaction(self.engine) as session:
             return audit(session, listed=[], settled_before_ms=0, max_attempts=3, overdue_ms=60_000).clean
 
 
 @pytest.fixture
-def office(
-    make_settings: Callable[..., Settings], database_url: str, broker_url: str, engine: Engine
-) -> Iterator[Office]:
-    settings = make_settings(
-        database_url=SecretStr(database_url), broker_url=SecretStr(broker_url), lease_ms=3_000, retry_delay_ms=0
-    )
+def settings(make_settings: Callable[..., Settings], database_url: str, broker_url: str) -> Settings:
+    urls = {"database_url": SecretStr(database_url), "broker_url": SecretStr(broker_url)}
+    return make_settings(**urls, lease_ms=3_000, retry_delay_ms=0)
+
+
+@contextmanager
+def open_office(settings: Settings, engine: Engine) -> Iterator[Office]:
     app = Celery("test", set_as_current=False)
     app.conf.update(celery_settings(settings))
     yield Office(settings, engine, app, NotePublisher(app, stopping=lambda: False), settings.state_folder)
     app.close()
+
+
+@pytest.fixture
+def office(settings: Settings, engine: Engine) -> Iterator[Office]:
+    with open_office(settings, engine) as made:
+        yield made
 
 
 def all_done(rows: list[Mapping[str, Any]]) -> bool:
@@ -160,6 +177,28 @@ def test_a_note_of_another_version_is_dropped_and_the_next_one_written(office: O
     with office.writers():
         office.publisher.ended(result_of(job))
         office.wait(all_done)
+
+
+def test_a_note_that_could_not_be_acknowledged_stops_no_writer(settings: Settings, engine: Engine) -> None:
+    own_broker = settings.model_copy(update={"broker_url": None})
+    with run_servers(own_broker, s3=False, durable=False) as servers, open_office(servers.settings, engine) as office:
+        valkey = servers.supervisor.process("valkey").pid
+        first, *others = office.take(4)
+        with office.writers():
+            with engine.begin() as holding:
+                # While the row is held, the writer has the note in its hands.
+                holding.exec_driver_sql(f"SELECT FROM recording WHERE id = {first.recording_id} FOR UPDATE")
+                office.publisher.ended(result_of(first))
+                office.wait_for_lock()
+                os.kill(valkey, signal.SIGSTOP)
+            log = office.folder / "writers.log"
+            while "Couldn't ack" not in log.read_text(encoding="utf-8"):
+                time.sleep(0.1)
+            os.kill(valkey, signal.SIGCONT)
+            for job in others:
+                office.publisher.ended(result_of(job))
+            office.wait(all_done)
+    assert office.is_clean()
 
 
 def test_a_broker_that_is_away_is_waited_for_until_told_to_stop(office: Office) -> None:

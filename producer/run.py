@@ -17,6 +17,7 @@ from callscope.settings import Settings
 from callscope.storage import open_storage
 from models import audit as models_audit
 from models.audit import AuditReport
+from models.partitions import ensure_months_around_now
 from models.session import Engine, connect, require_schema, transaction
 from producer.dispatch import Dispatcher
 from producer.jobs import JobQueue
@@ -25,6 +26,8 @@ from producer.watch import EMPTY_PATIENCE, Watcher, is_recording
 DISPATCH_MS = 500
 """Between two rounds of dispatch: three short statements when there is nothing to do."""
 
+PARTITIONS_MS = 24 * 3_600_000
+"""Months are made three ahead, so a day more or less is nothing."""
 LONGEST_BACKOFF_MS = 30_000
 _FIRST_BACKOFF_MS = 1_000
 _LOOK_UP_MS = 100
@@ -65,7 +68,7 @@ def produce(settings: Settings, *, stopping: Callable[[], bool], once: bool = Fa
             _sweep_until_settled(watcher, settings, stopping)
             dispatcher.dispatch()
             return
-        _run_loops(settings, watcher, dispatcher, stopping)
+        _run_loops(settings, engine, watcher, dispatcher, stopping)
     finally:
         queue.close()
         engine.dispose()
@@ -106,25 +109,41 @@ def _sweep_until_settled(watcher: Watcher, settings: Settings, stopping: Callabl
     _report_sweep(watcher, stopping)
 
 
-def _run_loops(settings: Settings, watcher: Watcher, dispatcher: Dispatcher, stopping: Callable[[], bool]) -> None:
+def _run_loops(
+    settings: Settings, engine: Engine, watcher: Watcher, dispatcher: Dispatcher, stopping: Callable[[], bool]
+) -> None:
+    """Dispatch in this thread; sweep, and look after the partitions, in one of their own each."""
     ended = threading.Event()
     failures: list[BaseException] = []
 
-    def sweep_loop() -> None:
-        try:
-            _repeat("sweep", lambda: _report_sweep(watcher, ended.is_set), settings.sweep_ms, ended.is_set)
-        except BaseException as error:  # noqa: BLE001 - carried over to the main thread, which raises it
-            failures.append(error)
+    def run_beside(name: str, step: Callable[[], None], period_ms: int) -> threading.Thread:
+        def loop() -> None:
+            try:
+                _repeat(name, step, period_ms, ended.is_set)
+            except BaseException as error:  # noqa: BLE001 - carried over to the main thread, which raises it
+                failures.append(error)
 
-    sweeper = threading.Thread(target=sweep_loop, name="sweep")
-    sweeper.start()
+        thread = threading.Thread(target=loop, name=name)
+        thread.start()
+        return thread
+
+    beside = [
+        run_beside("sweep", lambda: _report_sweep(watcher, ended.is_set), settings.sweep_ms),
+        run_beside("partitions", lambda: _make_partitions(engine), PARTITIONS_MS),
+    ]
     try:
         _repeat("dispatch", lambda: _report_dispatch(dispatcher), DISPATCH_MS, lambda: stopping() or bool(failures))
     finally:
         ended.set()
-        sweeper.join()
+        for thread in beside:
+            thread.join()
     if failures:
         raise failures[0]
+
+
+def _make_partitions(engine: Engine) -> None:
+    with transaction(engine) as session:
+        ensure_months_around_now(session)
 
 
 def _repeat(name: str, step: Callable[[], None], period_ms: int, stopping: Callable[[], bool]) -> None:

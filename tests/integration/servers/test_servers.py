@@ -43,7 +43,8 @@ def launch(state_folder: Path, *, prefix: tuple[str, ...] = ()) -> Launched:
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     told = json.loads(process.stdout.readline())
-    values = {name.removeprefix("CALLSCOPE_").lower(): value for name, value in told["environment"].items()}
+    names = ("database_url", "broker_url", "s3_endpoint", "s3_access_key", "s3_secret_key")
+    values = {name: told["environment"][f"CALLSCOPE_{name.upper()}"] for name in names}
     return Launched(process, Settings(**values, store="s3", bucket="recordings"), told["pids"], told["uid"])
 
 

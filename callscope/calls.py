@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from typing_extensions import override
-
 from callscope.timeline import Interval
 
 
@@ -202,10 +200,6 @@ class AnalysisVersion:
     """Counts changes of callscope's own derivations."""
     rules: str
     """Version of the rule set; ``none`` without rules."""
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.checkpoint}/p{self.pipeline}/{self.rules}"
 
 
 @dataclass(frozen=True, slots=True)

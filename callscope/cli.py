@@ -16,6 +16,8 @@ from callscope.errors import CallscopeError, UsageError
 EXIT_FAILED = 1
 EXIT_WRONG_USAGE = 2
 
+TABLE_WIDTH = 150
+
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
@@ -87,10 +89,16 @@ def main() -> None:
         sys.exit(EXIT_WRONG_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
 
 
+def console() -> Console:
+    """Return the standard output; a pipe or a file has no width of its own, and tables need some."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=TABLE_WIDTH)
+
+
 def tell(error: CallscopeError) -> None:
     """Print a named error on standard error: what happened, why, and what to do."""
-    console = Console(stderr=True, soft_wrap=True)
-    console.print(Text.assemble((f"{error.code}: ", "bold red"), error.what))
+    out = Console(stderr=True, soft_wrap=True)
+    out.print(Text.assemble((f"{error.code}: ", "bold red"), error.what))
     if error.why:
-        console.print(Text.assemble(("why: ", "bold"), error.why))
-    console.print(Text.assemble(("do:  ", "bold"), error.advice))
+        out.print(Text.assemble(("why: ", "bold"), error.why))
+    out.print(Text.assemble(("do:  ", "bold"), error.advice))

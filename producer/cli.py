@@ -8,10 +8,9 @@ from datetime import datetime
 
 import click
 from pydantic import TypeAdapter
-from rich.console import Console
 from rich.table import Table
 
-from callscope.cli import EXIT_FAILED
+from callscope.cli import EXIT_FAILED, console
 from callscope.logs import configure_logging
 from callscope.processes import stop_signals
 from callscope.settings import load_settings
@@ -67,7 +66,7 @@ def dead_list(*, limit: int, as_json: bool) -> None:
         table.add_column(heading, overflow="fold")
     for one in recordings:
         table.add_row(str(one.recording_id), one.key, one.stage, one.code, one.message, str(one.attempts))
-    Console().print(table)
+    console().print(table)
 
 
 @dead.command("replay")
@@ -123,10 +122,10 @@ def _show(report: AuditReport) -> None:
         shown = ", ".join(str(one) for one in offenders[:SHOWN_OFFENDERS])
         more = f" and {len(offenders) - SHOWN_OFFENDERS} more" if len(offenders) > SHOWN_OFFENDERS else ""
         table.add_row(promise, "no" if offenders else "yes", shown + more, style="red" if offenders else None)
-    console = Console()
-    console.print(table)
+    out = console()
+    out.print(table)
     counted = ", ".join(f"{count} {state.value}" for state, count in report.states.items() if count)
-    console.print(f"{report.listed_count} listed, {report.analysis_count} analyses; recordings: {counted or 'none'}")
+    out.print(f"{report.listed_count} listed, {report.analysis_count} analyses; recordings: {counted or 'none'}")
 
 
 @click.group()

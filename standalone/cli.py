@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.syntax import Syntax
 
-from callscope.cli import EXIT_FAILED
+from callscope.cli import EXIT_FAILED, TABLE_WIDTH, console
 from callscope.logs import configure_logging
 from callscope.processes import stop_signals
 from callscope.settings import Settings, load_settings
@@ -28,7 +28,6 @@ from standalone.servers.postgres import find_psql
 from workers.devices import parse_devices
 
 _CHECK_EVERY_S = 0.2
-_WIDTH = 150
 
 
 @click.command()
@@ -42,15 +41,15 @@ def up(store: str | None, devices: str | None) -> None:
     """
     settings = _with_store(load_settings(), store)
     configure_logging(settings)
-    console = Console(stderr=True)
+    told = Console(stderr=True)
     with (
         stop_signals() as stopping,
-        run_machine(settings, devices=_devices(settings, devices), on_step=console.print) as machine,
+        run_machine(settings, devices=_devices(settings, devices), on_step=told.print) as machine,
     ):
-        _tell_where(console, machine)
+        _tell_where(told, machine)
         while not stopping():
             for ended in machine.check():
-                console.print(f"{ended.name} ended with {ended.code}; it starts again in {ended.restart_in_ms} ms")
+                told.print(f"{ended.name} ended with {ended.code}; it starts again in {ended.restart_in_ms} ms")
             time.sleep(_CHECK_EVERY_S)
 
 
@@ -68,6 +67,7 @@ def demo(store: str | None, devices: str | None, *, keep: bool, as_json: bool, p
     """
     began = time.monotonic()
     settings = samples_demo.demo_settings(_with_store(load_settings(), store))
+    configure_logging(settings)
     samples_demo.forget_last_demo(settings)
     samples = samples_demo.read_samples()
     progress_console = Console(stderr=as_json)
@@ -94,7 +94,7 @@ def demo(store: str | None, devices: str | None, *, keep: bool, as_json: bool, p
         if as_json:
             click.echo(json.dumps(_as_data(outcome, wall_s), ensure_ascii=False))
         else:
-            _show(_console(), outcome)
+            _show(console(), outcome)
             _tell_where(progress_console, machine)
         if keep:
             progress_console.print("running until Ctrl-C; drop more recordings in and ask Postgres")
@@ -114,6 +114,7 @@ def doctor(*, as_json: bool) -> None:
     Example: CALLSCOPE_DEVICE=cuda:0 callscope doctor
     """
     settings = load_settings()
+    configure_logging(settings)
     checks = examine(settings)
     shown = shown_settings(settings)
     if as_json:
@@ -123,10 +124,10 @@ def doctor(*, as_json: bool) -> None:
         }
         click.echo(json.dumps(document, ensure_ascii=False))
     else:
-        console = Console()
-        console.print(rows_table("Settings", ("variable", "value", "meaning"), shown))
+        out = console()
+        out.print(rows_table("Settings", ("variable", "value", "meaning"), shown))
         rows = [("ok" if check.ok else "MISSING", check.name, check.told) for check in checks]
-        console.print(rows_table("Checks", ("", "what", "found"), rows))
+        out.print(rows_table("Checks", ("", "what", "found"), rows))
     if not all(check.ok for check in checks):
         sys.exit(EXIT_FAILED)
 
@@ -139,7 +140,7 @@ def _devices(settings: Settings, devices: str | None) -> tuple[str, ...]:
     return parse_devices(devices or settings.device)
 
 
-def _tell_where(console: Console, machine: Machine) -> None:
+def _tell_where(out: Console, machine: Machine) -> None:
     """Say where the rows, the bucket and the monitor are."""
     settings = machine.settings
     where = f"{settings.store_folder / settings.bucket}/" if settings.store == "folder" else settings.s3_endpoint
@@ -149,43 +150,35 @@ def _tell_where(console: Console, machine: Machine) -> None:
     facts.append(("ask it", f". {machine.running_file}; callscope audit"))
     facts.append(("logs", f"{settings.state_folder / 'logs'}/"))
     for name, fact in facts:
-        console.print(f"[bold]{name:8}[/]{fact}", highlight=False, soft_wrap=True)
+        out.print(f"[bold]{name:8}[/]{fact}", highlight=False, soft_wrap=True)
 
 
 def _for_psql(settings: Settings) -> str:
     return settings.require_database_url().replace("postgresql+psycopg2://", "postgresql://", 1)
 
 
-def _console() -> Console:
-    """Return the terminal; a pipe or a file has no width of its own, and the tables need some."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
-
-
 def _draw(outcome: samples_demo.Outcome) -> str:
-    console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(calls_table(outcome.calls))
-    console.print(legend())
+    canvas = Console(record=True, width=TABLE_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    canvas.print(calls_table(outcome.calls))
+    canvas.print(legend())
     # Rich asks a CDN for a font; any fixed-width one does.
-    return re.sub(r"@font-face \{[^}]*\}", "", console.export_svg(title="callscope demo"))
+    return re.sub(r"@font-face \{[^}]*\}", "", canvas.export_svg(title="callscope demo"))
 
 
-def _show(console: Console, outcome: samples_demo.Outcome) -> None:
-    console.print(calls_table(outcome.calls))
-    console.print(legend())
+def _show(out: Console, outcome: samples_demo.Outcome) -> None:
+    out.print(calls_table(outcome.calls))
+    out.print(legend())
     score = outcome.score
-    console.print(
+    out.print(
         f"against the references: CER {score.cer:.1%}, languages {score.languages.share:.0%}, "
         f"emotions {score.emotions.share:.0%}, roles {score.roles.share:.0%}, sounds {score.events.share:.0%}, "
         f"silences {score.silences.share:.0%}, crosstalk {score.crosstalks.share:.0%}\n",
         highlight=False,
     )
     for answer in outcome.answers:
-        console.print(Syntax(answer.sql.strip(), "sql", background_color="default", word_wrap=True))
-        console.print(rows_table(answer.question, answer.headings, answer.rows))
-    console.print(
-        "The model is a small one, trained on synthetic speech: it is here to be tried, not for people's calls."
-    )
+        out.print(Syntax(answer.sql.strip(), "sql", background_color="default", word_wrap=True))
+        out.print(rows_table(answer.question, answer.headings, answer.rows))
+    out.print("The model is a small one, trained on synthetic speech: it is here to be tried, not for people's calls.")
 
 
 def _as_data(outcome: samples_demo.Outcome, wall_s: float) -> dict[str, object]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 from pydantic import TypeAdapter
-from rich.console import Console
 from rich.table import Table
 
 from callscope.calls import CallAnalysis, Language, Origin
-from callscope.cli import EXIT_FAILED, tell
+from callscope.cli import EXIT_FAILED, console, tell
 from callscope.errors import CallscopeError, UsageError
+from callscope.logs import configure_logging
 from callscope.pipeline import AnalysisOptions, analyse_recording
 from callscope.ports import Recogniser
 from callscope.settings import Settings, load_settings
@@ -62,6 +62,7 @@ def analyse(files: tuple[Path, ...], *, as_json: bool, language: str | None, che
     settings = load_settings()
     if checkpoint:
         settings = settings.model_copy(update={"checkpoint": checkpoint})
+    configure_logging(settings)
     recogniser = load_recogniser(settings)
     failed = False
     for path in files:
@@ -81,10 +82,11 @@ def analyse(files: tuple[Path, ...], *, as_json: bool, language: str | None, che
 
 
 def _show(path: Path, analysis: CallAnalysis) -> None:
-    console = Console()
+    out = console()
     table = Table(title=str(path), title_justify="left", header_style="bold")
-    for heading in ("from", "to", "who", "language", "emotion", "event", "text"):
-        table.add_column(heading)
+    for heading in ("from", "to", "who", "language", "emotion", "event"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("text", overflow="fold")
     for segment in analysis.segments:
         table.add_row(
             f"{segment.start_ms / 1000:.2f}",
@@ -95,10 +97,8 @@ def _show(path: Path, analysis: CallAnalysis) -> None:
             segment.event.value,
             segment.text,
         )
-    console.print(table)
+    out.print(table)
     for event in analysis.events:
         if event.origin is Origin.DERIVED:
             seconds = (event.end_ms - event.start_ms) / 1000
-            console.print(
-                f"{event.start_ms / 1000:8.2f}  {event.kind.value.lower()} {seconds:.2f} s, {event.owner.value}"
-            )
+            out.print(f"{event.start_ms / 1000:8.2f}  {event.kind.value.lower()} {seconds:.2f} s, {event.owner.value}")

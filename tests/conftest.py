@@ -8,6 +8,7 @@ from wheels, so one that can't be started fails the tests that need it, with its
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+import structlog
 from psycopg2 import sql
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
@@ -39,6 +41,18 @@ def _no_settings_from_outside() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("CALLSCOPE_")]:  # noqa: TID251 - to forget them
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_left_as_it_was() -> Iterator[None]:
+    """Undo what a command does to the process' logging, lest it write into a closed stream of an earlier test."""
+    root, alembic = logging.getLogger(), logging.getLogger("alembic")
+    before = root.handlers[:], root.level, alembic.level
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    alembic.setLevel(before[2])
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

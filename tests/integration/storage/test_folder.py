@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from callscope.errors import ConfigurationFault, ObjectGone, StorageUnavailable, UsageError
 from callscope.storage.folder import RESERVED, FolderStorage
@@ -102,13 +103,12 @@ def test_pipes_and_sockets_are_no_objects(storage: FolderStorage, root: Path, mo
                 storage.read("calls", key, max_bytes=10)
 
 
-def test_a_name_that_is_no_text_is_left_out_and_told(
-    storage: FolderStorage, root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_name_that_is_no_text_is_left_out_and_told(storage: FolderStorage, root: Path) -> None:
     (root / "calls" / os.fsdecode(b"\xff.wav")).touch()
     (root / "calls" / "good.wav").touch()
-    assert keys(storage) == ["good.wav"]
-    assert "file_name_not_utf8" in capsys.readouterr().out
+    with capture_logs() as told:
+        assert keys(storage) == ["good.wav"]
+    assert [entry["event"] for entry in told] == ["file_name_not_utf8"]
 
 
 def test_a_file_in_the_way_of_a_folder_is_told(storage: FolderStorage, source: Path) -> None:

@@ -185,6 +185,13 @@ class RecogniserFailed(AttemptFailed):
     code = "recogniser_failed"
 
 
+class OutOfDeviceMemory(RecogniserFailed):
+    """A single region of the recording doesn't fit into the device's memory."""
+
+    code = "out_of_device_memory"
+    advice = "Free the device for callscope alone, or use one with more memory."
+
+
 class AttemptLost(AttemptFailed):
     """A worker took the recording and was never heard of again: it was killed, or its host is gone."""
 
@@ -219,6 +226,13 @@ class StorageUnavailable(Outage):
     """The object store doesn't answer, or answers with a fault of its own."""
 
     code = "storage_unavailable"
+
+
+class DeviceLost(Outage):
+    """The device failed in a way that only a new process recovers from."""
+
+    code = "device_lost"
+    advice = "The worker starts anew by itself; if this comes back, look at the device's own log (`dmesg`, `nvidia-smi`)."
 
 
 class BrokerUnavailable(Outage):

@@ -14,23 +14,40 @@ from callscope.calls import Language, RecordingRef, Transcript
 from callscope.timeline import Interval
 
 SAMPLE_RATE_HZ = 16_000
-"""Every channel is brought to this rate when it is decoded; the recogniser knows no other."""
+"""The recogniser's rate."""
+
+NARROWBAND_HZ = 8_000
+"""Telephony's rate; the recogniser doubles it on its device, everything else is brought to `SAMPLE_RATE_HZ` before."""
 
 SCORE_FRAME_MS = 10
 """Hop of the speech detector's scores."""
 
-Samples = NDArray[np.float32]
-"""One channel: float32 in [-1, 1], shape (n,), at `SAMPLE_RATE_HZ`."""
+Samples = NDArray[np.int16]
+"""Sound of one channel, int16, full scale 32,768, shape (n,)."""
 
 Scores = NDArray[np.float32]
 """Probability of speech in [0, 1] for each frame of `SCORE_FRAME_MS`, shape (frames,)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Channel:
+    """One channel of a recording."""
+
+    samples: Samples
+    sample_rate_hz: int
+    """`NARROWBAND_HZ` or `SAMPLE_RATE_HZ`."""
+
+    @property
+    def duration_ms(self) -> int:
+        """Whole milliseconds of sound."""
+        return len(self.samples) * 1000 // self.sample_rate_hz
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Clip:
     """A stretch of a channel that the recogniser is asked to read; at most 30 s."""
 
-    channel: Samples
+    channel: Channel
     interval: Interval
 
 
@@ -49,8 +66,15 @@ class Recogniser(Protocol):
     def device(self) -> str:
         """Such as ``cpu`` or ``cuda:0``."""
 
-    def speech_scores(self, channels: Sequence[Samples]) -> list[Scores]:
-        """Return the speech scores of each channel, in order; a channel under one frame gives none."""
+    def speech_scores(self, channels: Sequence[Channel]) -> list[Scores]:
+        """
+        Return the speech scores of each channel, in order; a channel under one frame gives none.
+
+        Raises
+        ------
+        RecogniserFailed
+            The engine raised; the message says on what.
+        """
 
     def transcribe(self, clips: Sequence[Clip], *, language: Language | None = None) -> list[Transcript]:
         """

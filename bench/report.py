@@ -1,0 +1,54 @@
+"""The report of a run: one JSON document, and the tables for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+from bench.stage import CALLSCOPE, Contenders, Missing, Speed, StageResult
+
+
+def contenders_data(contenders: Contenders) -> dict[str, object]:
+    """Return the JSON form of a stage's contenders, by name."""
+    return {name: contender.as_data() for name, contender in contenders.items()}
+
+
+def contenders_table(title: str, contenders: Contenders) -> Table:
+    """Return one row a contender: speed, and how many times callscope is faster."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for heading in ("contender", "engine"):
+        table.add_column(heading)
+    for heading in ("audio s", "wall s", "RTFx", "callscope is"):
+        table.add_column(heading, justify="right")
+    ours = contenders.get(CALLSCOPE)
+    for name, contender in contenders.items():
+        match contender:
+            case Missing(package=package, why=why):
+                table.add_row(name, f"{why}: pip install {package}", "", "", "", "")
+            case Speed():
+                ratio = f"{ours.rtfx / contender.rtfx:.2f} x" if isinstance(ours, Speed) and name != CALLSCOPE else ""
+                table.add_row(
+                    name,
+                    contender.engine,
+                    f"{contender.audio_s:,.0f}",
+                    f"{contender.wall_s:,.1f}",
+                    f"{contender.rtfx:,.1f}",
+                    ratio,
+                )
+    return table
+
+
+def document(header: Mapping[str, object], results: Mapping[str, StageResult]) -> dict[str, object]:
+    """
+    Return the whole JSON document.
+
+    The model stage's `padding` and `fp32_tokens_equal` also stand at the top, where a reader looks for them.
+    """
+    stages = {name: result.as_data() for name, result in results.items()}
+    regions = stages.get("regions", {})
+    return {
+        **header,
+        **{name: regions[name] for name in ("padding", "fp32_tokens_equal") if name in regions},
+        **stages,
+    }

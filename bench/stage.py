@@ -1,0 +1,95 @@
+"""
+How a stage of the benchmark plugs in.
+
+A stage is a function ``run(bench: Bench) -> StageResult``; `bench.cli` knows the table of them. What it returns tells
+its part of the JSON document and its tables by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from rich.table import Table
+
+from bench.calls import Load
+from callscope.settings import Settings
+
+STOCK = "stock_funasr"
+"""Name of stock FunASR among the contenders."""
+CALLSCOPE = "callscope"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every stage is given."""
+
+    settings: Settings
+    """Of callscope: checkpoint, vad_checkpoint, device, engine and dtype of this run; `cpu_threads` is resolved."""
+    load: Load
+    """The calls, longest-lived part first: a stage takes as many from the front as it can afford."""
+    folder: Path
+    """Where a stage may keep what it needs again: exported models, caches."""
+    quick: bool
+    """A run for the tests: the smallest load that still shows everything."""
+    progress: Callable[[str], None]
+    """Told what begins, in words for a person."""
+
+    @property
+    def threads(self) -> int:
+        """Cores that each contender gets on a CPU."""
+        return self.settings.cpu_threads
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast one contender did a stage."""
+
+    engine: str
+    """What ran, such as ``onnx-int8`` or ``funasr-fp32``."""
+    audio_s: float
+    """Seconds of sound: a stereo recording counts once; in the model stage, of the regions."""
+    wall_s: float
+
+    @property
+    def rtfx(self) -> float:
+        """Seconds of sound a second."""
+        return self.audio_s / self.wall_s
+
+    def as_data(self) -> dict[str, object]:
+        """Return the JSON form."""
+        return {
+            "engine": self.engine,
+            "rtfx": round(self.rtfx, 2),
+            "audio_s": round(self.audio_s, 1),
+            "wall_s": round(self.wall_s, 2),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A contender that isn't installed here."""
+
+    package: str
+    """As pip names it."""
+    why: str = "not installed"
+
+    def as_data(self) -> dict[str, object]:
+        """Return the JSON form; `rtfx` is there and null, so that nobody takes a gap for an oversight."""
+        return {"rtfx": None, "missing": self.package, "why": self.why, "install": f"pip install {self.package}"}
+
+
+Contenders = Mapping[str, Speed | Missing]
+"""By name: `CALLSCOPE` first, then the others."""
+
+
+class StageResult(Protocol):
+    """What a stage found out."""
+
+    def as_data(self) -> dict[str, object]:
+        """Return the stage's part of the JSON document."""
+
+    def tables(self) -> list[Table]:
+        """Return what a person is shown."""

@@ -58,7 +58,7 @@ class RunningCluster:
         """Drop short recordings into the bucket, no two the same."""
         for number in range(count):
             file = folder / f"{name}-{number}.wav"
-            soundfile.write(file, babble(duration_ms, seed=number), SAMPLE_RATE_HZ, subtype="PCM_16")
+            soundfile.write(file, babble(duration_ms, seed=number).samples, SAMPLE_RATE_HZ, subtype="PCM_16")
             self.upload(f"hotline/2026-11-20/A{number % 7}/{file.name}", file)
 
     def counts(self) -> Counts:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from callscope.calls import Emotion, EventKind, Language, Transcript, Word
-from callscope.ports import SAMPLE_RATE_HZ, SCORE_FRAME_MS, Clip, Samples, Scores
+from callscope.ports import SCORE_FRAME_MS, Channel, Clip, Samples, Scores
 from callscope.timeline import Interval
 
-_FRAME = SAMPLE_RATE_HZ * SCORE_FRAME_MS // 1_000
+_FULL_SCALE = 32_768
 _LOUD = 0.02
 
 
@@ -21,7 +21,7 @@ class ScriptedRecogniser:
     Parameters
     ----------
     script : mapping of float to (text, EventKind)
-        By the clip's peak, to one decimal: tests give each sound a level of its own.
+        By the clip's peak in full scale, to one decimal: tests give each sound a level of its own.
     deaf_to : sequence of float
         Peaks that the detector drops.
     """
@@ -35,24 +35,25 @@ class ScriptedRecogniser:
         self._deaf_to = [round(10 * peak) for peak in deaf_to]
         self.clips: list[Interval] = []
 
-    def speech_scores(self, channels: Sequence[Samples]) -> list[Scores]:
+    def speech_scores(self, channels: Sequence[Channel]) -> list[Scores]:
         return [self._scores(channel) for channel in channels]
 
     def transcribe(self, clips: Sequence[Clip], *, language: Language | None = None) -> list[Transcript]:
         self.clips += [clip.interval for clip in clips]
         return [self._read(clip, language or Language.ZH) for clip in clips]
 
-    def _scores(self, channel: Samples) -> Scores:
-        frames = channel[: len(channel) // _FRAME * _FRAME].reshape(-1, _FRAME)
-        peaks = np.abs(frames).max(axis=1, initial=0)
+    def _scores(self, channel: Channel) -> Scores:
+        size = channel.sample_rate_hz * SCORE_FRAME_MS // 1_000
+        frames = channel.samples[: len(channel.samples) // size * size].reshape(-1, size)
+        peaks = np.maximum(frames.max(axis=1), -frames.min(axis=1, initial=0).astype(np.int32)) / _FULL_SCALE
         heard = (peaks > _LOUD) & ~np.isin(np.round(10 * peaks), self._deaf_to)
         scores: Scores = heard.astype(np.float32)
         return scores
 
     def _read(self, clip: Clip, language: Language) -> Transcript:
-        per_ms = SAMPLE_RATE_HZ // 1_000
-        samples = clip.channel[clip.interval.start_ms * per_ms : clip.interval.end_ms * per_ms]
-        text, event = self._script.get(round(float(np.abs(samples).max(initial=0)), 1), ("", EventKind.EVENT_UNK))
+        per_ms = clip.channel.sample_rate_hz // 1_000
+        samples = clip.channel.samples[clip.interval.start_ms * per_ms : clip.interval.end_ms * per_ms]
+        text, event = self._script.get(round(_peak(samples), 1), ("", EventKind.EVENT_UNK))
         length_ms = clip.interval.duration_ms
         words = tuple(
             Word(char, i * length_ms // len(text), (i + 1) * length_ms // len(text)) for i, char in enumerate(text)
@@ -65,3 +66,8 @@ class ScriptedRecogniser:
             words=words,
             token_ids=tuple(ord(char) for char in text),
         )
+
+
+def _peak(samples: Samples) -> float:
+    """Return the largest magnitude, full scale 1; int16 has none for its own least number."""
+    return max(int(samples.max(initial=0)), -int(samples.min(initial=0))) / _FULL_SCALE

@@ -24,10 +24,6 @@ class Stretch:
     """Frames at the excerpt's beginning that are context alone."""
     own: int
     """Frames that scores are wanted of."""
-    is_start: bool
-    """The excerpt begins with its channel."""
-    is_end: bool
-    """The excerpt ends with its channel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from typing_extensions import override
 
 from callscope.ports import SAMPLE_RATE_HZ
 from workers.recogniser.checkpoint import Cmvn, FrontendConfig
+from workers.recogniser.waves import on_device
 
 _LOWEST_HZ = 20.0
 _PREEMPHASIS = 0.97
@@ -39,6 +40,7 @@ class FilterBank(nn.Module):
         self.shift = config.frame_shift * SAMPLE_RATE_HZ // 1000
         self.points = 1 << (self.length - 1).bit_length()
         window = torch.hamming_window(self.length, periodic=False, dtype=torch.float64)
+        window = functional.pad(window * _INT16_SCALE, (0, self.points - self.length))
         self.register_buffer("window", window.float(), persistent=False)
         self.register_buffer("bands", _mel_bands(config.n_mels, self.points), persistent=False)
 
@@ -61,17 +63,23 @@ class FilterBank(nn.Module):
         Tensor, shape (..., frames, mels)
             float32, natural logarithms. A frame depends on its own samples alone.
         """
-        frames = (samples * _INT16_SCALE).unfold(-1, self.length, self.shift)
-        frames = frames - frames.mean(dim=-1, keepdim=True)
-        before = torch.cat((frames[..., :1], frames[..., :-1]), dim=-1)
-        spectrum = torch.fft.rfft((frames - _PREEMPHASIS * before) * self.window, n=self.points)
-        power = spectrum.real.square() + spectrum.imag.square()
-        energies: Tensor = power[..., :-1] @ self.bands
-        return energies.clamp_min(_FLOOR).log()
+        count = self.frames(samples.shape[-1])
+        whole = samples[..., : (count - 1) * self.shift + self.length]
+        means = whole.unfold(-1, self.length, self.shift).mean(dim=-1, keepdim=True)
+        # Framed at the transform's size at once: the window's zeros are cheaper than a copy that pads.
+        spare = functional.pad(whole, (0, self.points - self.length))
+        frames = spare.unfold(-1, self.points, self.shift) - means
+        emphasised = torch.empty_like(frames)
+        torch.sub(frames[..., 1:], frames[..., :-1], alpha=_PREEMPHASIS, out=emphasised[..., 1:])
+        torch.mul(frames[..., :1], 1 - _PREEMPHASIS, out=emphasised[..., :1])
+        spectrum = torch.fft.rfft(emphasised.mul_(self.window))
+        power = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
+        energies: Tensor = power @ self.bands
+        return energies.clamp_min_(_FLOOR).log_()
 
 
 def _mel_bands(count: int, points: int) -> Tensor:
-    """Return the triangular bands, equally spaced and linear in mel, shape (points / 2, count)."""
+    """Return the triangular bands, equally spaced and linear in mel, shape (points / 2 + 1, count)."""
 
     def mel(frequency_hz: Tensor) -> Tensor:
         return 1127.0 * torch.log1p(frequency_hz / 700.0)
@@ -80,7 +88,7 @@ def _mel_bands(count: int, points: int) -> Tensor:
     lowest, highest = mel(edges_hz).tolist()
     corners = torch.linspace(lowest, highest, count + 2, dtype=torch.float64)
     left, centre, right = corners[:-2], corners[1:-1], corners[2:]
-    bins = mel(torch.arange(points // 2, dtype=torch.float64) * SAMPLE_RATE_HZ / points).unsqueeze(1)
+    bins = mel(torch.arange(points // 2 + 1, dtype=torch.float64) * SAMPLE_RATE_HZ / points).unsqueeze(1)
     rising, falling = (bins - left) / (centre - left), (right - bins) / (right - centre)
     return torch.minimum(rising, falling).clamp_min(0).float()
 
@@ -101,46 +109,45 @@ class FrontEnd(nn.Module):
 
     shift: Tensor
     scale: Tensor
-    neighbours: Tensor
 
     def __init__(self, config: FrontendConfig, cmvn: Cmvn) -> None:
         super().__init__()
         self.filter_bank = FilterBank(config)
-        self.stride = config.lfr_n
-        offsets = torch.arange(config.lfr_m) - (config.lfr_m - 1) // 2
-        self.register_buffer("neighbours", offsets, persistent=False)
+        self.size, self.stride = config.lfr_m, config.lfr_n
+        self.reach = (config.lfr_m - 1) // 2
+        """Frames before the first that its stack asks for."""
         self.register_buffer("shift", torch.from_numpy(cmvn.shift), persistent=False)
         self.register_buffer("scale", torch.from_numpy(cmvn.scale), persistent=False)
 
     def stacks(self, samples: int) -> int:
         """Return how many stacked frames that many samples give; 0 for less than one frame."""
-        return math.ceil(self.filter_bank.frames(samples) / self.stride)
+        return -(-self.filter_bank.frames(samples) // self.stride)
 
-    def stack(self, energies: Tensor, frames: Sequence[int], *, first: int, count: int, skipped: int = 0) -> Tensor:
+    def stack(self, energies: Tensor, frames: Sequence[int]) -> Tensor:
         """
-        Stack and normalise a stretch of frames; past either end of the sound the outermost frame is repeated.
+        Stack and normalise frames; past either end of a sound its outermost frame is repeated.
 
         Parameters
         ----------
-        energies : Tensor, shape (batch, frames, mels)
+        energies : Tensor, shape (batch, longest, mels)
             Of the filter bank.
         frames : sequence of int
-            Number of frames of each sound, from its very beginning; one at least.
-        first, count : int
-            First stacked frame and how many.
-        skipped : int
-            Frames of the sound that come before ``energies`` begins.
+            Of each sound; one at least, the most ``longest``.
 
         Returns
         -------
-        Tensor, shape (batch, count, mels * lfr_m)
+        Tensor, shape (batch, stacks, mels * lfr_m)
         """
-        centres = torch.arange(first, first + count, device=energies.device) * self.stride
-        wanted = (centres.unsqueeze(1) + self.neighbours).unsqueeze(0)
-        last = torch.tensor(frames, device=energies.device).view(-1, 1, 1) - 1
-        rows = wanted.clamp_min(0).minimum(last) - skipped
-        items = torch.arange(len(energies), device=energies.device).view(-1, 1, 1)
-        return (energies[items, rows].flatten(2) + self.shift) * self.scale
+        batch, longest, mels = energies.shape
+        device = energies.device
+        count = -(-longest // self.stride)
+        wanted = torch.arange((count - 1) * self.stride + self.size, device=device) - self.reach
+        last = on_device(frames, device).unsqueeze(1) - 1
+        rows = wanted.clamp_min(0).minimum(last) + torch.arange(batch, device=device).unsqueeze(1) * longest
+        # Rows are copied once; the stacks are a view on them, each overlapping the next.
+        repeated = energies.flatten(0, 1).index_select(0, rows.flatten()).view(batch, -1)
+        stacks = repeated.unfold(1, self.size * mels, self.stride * mels)
+        return (stacks + self.shift).mul_(self.scale)
 
     @override
     def forward(self, samples: Tensor, frames: Sequence[int]) -> Tensor:
@@ -150,7 +157,7 @@ class FrontEnd(nn.Module):
         Parameters
         ----------
         samples : Tensor, shape (batch, samples)
-            float32 in [-1, 1] at 16 kHz, each padded with anything to the longest.
+            float32 in [-1, 1] at 16 kHz, each padded with anything to the longest, or further.
         frames : sequence of int
             Filter-bank frames of each; one at least.
 
@@ -159,5 +166,6 @@ class FrontEnd(nn.Module):
         Tensor, shape (batch, stacks, features)
             What lies after an item's own ``ceil(frames / lfr_n)`` is padding.
         """
-        count = math.ceil(self.filter_bank.frames(samples.shape[-1]) / self.stride)
-        return self.stack(self.filter_bank(samples), frames, first=0, count=count)
+        bank = self.filter_bank
+        needed = (max(frames) - 1) * bank.shift + bank.length
+        return self.stack(bank(samples[:, :needed]), frames)

@@ -1,19 +1,21 @@
-"""The speech detector: FunASR's FSMN with its names for the weights, run over a whole channel in a few large steps."""
+"""The speech detector: FunASR's FSMN with its names for the weights, run over stretches of many channels at once."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
+from callscope.ports import SAMPLE_RATE_HZ, SCORE_FRAME_MS, Channel, Scores
 from workers.recogniser.checkpoint import FsmnConfig, VadCheckpoint, load_weights
+from workers.recogniser.engine import Stretch
 from workers.recogniser.features import FrontEnd
-
-_STEP_FRAMES = 1_000
-"""Ten seconds at once: fits the caches, and memory stays flat over an hour-long recording."""
+from workers.recogniser.waves import Waves, excerpt, on_device
 
 
 def _linear(inputs: int, outputs: int, *, bias: bool = True) -> nn.Sequential:
@@ -40,12 +42,16 @@ class _Memory(nn.Module):
 
     @override
     def forward(self, x: Tensor) -> Tensor:
-        columns = x.transpose(1, 2).unsqueeze(3)
-        memory: Tensor = columns + self.conv_left(functional.pad(columns, (0, 0, self.before, 0)))
+        # Frames stay the outer dimension, which convolutions know as "channels last": nothing is transposed.
+        padded = functional.pad(x, (0, 0, self.before, self.after)).unsqueeze(2).permute(0, 3, 1, 2)
+        memory = x + _frames_first(self.conv_left(padded[:, :, : self.before + x.shape[1]]))
         if self.conv_right is not None:
-            ahead = functional.pad(columns, (0, 0, 0, self.after))[:, :, self.rstride :]
-            memory = memory + self.conv_right(ahead)
-        return memory.squeeze(3).transpose(1, 2)
+            memory += _frames_first(self.conv_right(padded[:, :, self.before + self.rstride :]))
+        return memory
+
+
+def _frames_first(columns: Tensor) -> Tensor:
+    return columns.permute(0, 2, 3, 1).squeeze(2)
 
 
 class _Block(nn.Module):
@@ -56,8 +62,11 @@ class _Block(nn.Module):
         self.affine = _linear(config.proj_dim, config.linear_dim)
 
     @override
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(self.affine(self.fsmn_block(self.linear(x))))
+    def forward(self, x: Tensor, padding: Tensor | None) -> Tensor:
+        x = self.linear(x)
+        if padding is not None:
+            x = x.masked_fill_(padding, 0)
+        return functional.relu_(self.affine(self.fsmn_block(x)))
 
 
 class Fsmn(nn.Module):
@@ -84,21 +93,51 @@ class Fsmn(nn.Module):
         """Frames before and after a frame that its output depends on."""
 
     @override
-    def forward(self, features: Tensor) -> Tensor:
-        """Return the probability of each output, shape (batch, frames, outputs), of features (batch, frames, n)."""
-        x = functional.relu(self.in_linear2(self.in_linear1(features)))
-        logits: Tensor = self.out_linear2(self.out_linear1(self.fsmn(x)))
-        return logits.softmax(dim=-1)
+    def forward(self, features: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
+        """
+        Return the probability of each output.
+
+        Parameters
+        ----------
+        features : Tensor, shape (batch, frames, features)
+            Of any number format; the network computes in that of its weights.
+        lengths : sequence of int, optional
+            Frames of each item, what follows them is padding; None: all of them.
+
+        Returns
+        -------
+        Tensor, shape (batch, frames, outputs)
+            float32.
+        """
+        padding = None
+        if lengths is not None and self.context[1] and min(lengths) < features.shape[1]:
+            # Only a network that looks ahead sees padding: to the frames before it there must be nothing there.
+            frames = torch.arange(features.shape[1], device=features.device)
+            padding = (frames >= on_device(lengths, features.device).unsqueeze(1)).unsqueeze(2)
+        x = features.to(next(self.parameters()).dtype)
+        x = functional.relu_(self.in_linear2(self.in_linear1(x)))
+        for block in self.fsmn:
+            x = block(x, padding)
+        logits: Tensor = self.out_linear2(self.out_linear1(x))
+        return logits.float().softmax(dim=-1)
 
 
 class SpeechDetector(nn.Module):
     """
-    Samples in, probability of speech for each 10 ms out. Always float32: it is 1 % of the work.
+    Channels in, probability of speech for each 10 ms out.
+
+    A channel is scored in stretches that can share a batch with those of any other: each carries the sound that its
+    scores depend on, so that the stretches leave no seam.
 
     Parameters
     ----------
     checkpoint : VadCheckpoint
         Weights and config.
+    stretch_ms : int > 0
+        Most that one stretch scores. A CPU is fastest where a stretch fits its caches; a GPU wants it long, for the
+        context is computed twice.
+    dtype : torch.dtype
+        Number format of the network; samples, features and probabilities are always float32.
 
     Raises
     ------
@@ -106,48 +145,62 @@ class SpeechDetector(nn.Module):
         The weights aren't those of the config.
     """
 
-    def __init__(self, checkpoint: VadCheckpoint) -> None:
+    silence: Tensor
+
+    def __init__(
+        self, checkpoint: VadCheckpoint, *, stretch_ms: int = 20_000, dtype: torch.dtype = torch.float32
+    ) -> None:
         super().__init__()
         with torch.device("meta"):
             self.encoder = Fsmn(checkpoint.config.encoder_conf)
         load_weights(self, checkpoint.weights, folder=checkpoint.folder)
-        self.float()
+        self.encoder.to(dtype)
+        self.waves = Waves()
         self.front_end = FrontEnd(checkpoint.config.frontend_conf, checkpoint.cmvn)
-        self.silence = list(checkpoint.config.model_conf.sil_pdf_ids)
+        silence = torch.tensor(checkpoint.config.model_conf.sil_pdf_ids)
+        self.register_buffer("silence", silence, persistent=False)
+        self._most = stretch_ms // SCORE_FRAME_MS
+        before, after = self.encoder.context
+        stacked = self.front_end.size - 1
+        self._context = before + self.front_end.reach, after + stacked - self.front_end.reach
 
+    def stretches(self, channel: Channel) -> list[Stretch]:
+        """Cut a channel into stretches of about the same length; none for less than one frame."""
+        bank = self.front_end.filter_bank
+        frames = bank.frames(len(channel.samples) * (SAMPLE_RATE_HZ // channel.sample_rate_hz))
+        if not frames:
+            return []
+        before, after = self._context
+        shared = before + after
+        count = max(1, -(-(frames - shared) // self._most))
+        edges = [index * (frames - shared) // count for index in range(count + 1)]
+        stretches = []
+        for first, following in pairwise(edges):
+            last = following + shared
+            begin = first + before if first else 0
+            end = last - after if last < frames else frames
+            sound = excerpt(channel, first * bank.shift, (last - 1) * bank.shift + bank.length)
+            stretches.append(Stretch(sound, frames=last - first, before=begin - first, own=end - begin))
+        return stretches
+
+    @torch.inference_mode()
     @override
-    def forward(self, samples: Tensor) -> Tensor:
+    def forward(self, stretches: Sequence[Stretch]) -> list[Scores]:
         """
-        Return the speech scores of a channel.
+        Return the scores of each stretch's own frames.
 
         Parameters
         ----------
-        samples : Tensor, shape (samples,)
-            float32 in [-1, 1] at 16 kHz, of any length.
+        stretches : sequence of Stretch
+            One at least, of any channels.
 
         Returns
         -------
-        Tensor, shape (frames,)
-            float32 in [0, 1]; frame i begins at 10 i ms. Empty for less than one frame.
+        list of Scores
+            Those of a channel's stretches, joined, are the channel's: score i is of the frame that begins at 10 i ms.
         """
-        frames = self.front_end.filter_bank.frames(len(samples))
-        scores = [self._score(samples, start, frames) for start in range(0, frames, _STEP_FRAMES)]
-        return torch.cat(scores) if scores else samples.new_zeros(0)
-
-    def _score(self, samples: Tensor, start: int, frames: int) -> Tensor:
-        """Score one step: with the context that its frames depend on, so that steps leave no seam."""
-        end = min(frames, start + _STEP_FRAMES)
-        before, after = self.encoder.context
-        first, last = max(0, start - before), min(frames, end + after)
-        bank, reach = self.front_end.filter_bank, len(self.front_end.neighbours) // 2
-        skipped, needed = max(0, first - reach), min(frames, last + reach)
-        piece = samples[skipped * bank.shift : (needed - 1) * bank.shift + bank.length]
-        features = self.front_end.stack(
-            bank(piece).unsqueeze(0),
-            [frames],
-            first=first,
-            count=last - first,
-            skipped=skipped,
-        )
-        probabilities: Tensor = self.encoder(features)[0, start - first : end - first]
-        return 1 - probabilities[:, self.silence].sum(dim=-1)
+        lengths = [stretch.frames for stretch in stretches]
+        samples = self.waves([stretch.excerpt for stretch in stretches])
+        probabilities: Tensor = self.encoder(self.front_end(samples, lengths), lengths)
+        scores = (1 - probabilities.index_select(2, self.silence).sum(dim=2)).cpu().numpy()
+        return [row[item.before : item.before + item.own] for row, item in zip(scores, stretches, strict=True)]

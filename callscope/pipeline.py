@@ -21,13 +21,15 @@ from callscope.calls import (
     Word,
 )
 from callscope.meaning.conversation import SpeechRegion, derive_events
-from callscope.ports import Clip, Recogniser
+from callscope.ports import Clip, Recogniser, Scores
 from callscope.settings import Settings
 from callscope.sound.audio import Audio
-from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, loudness_dbfs, remove_leaks
+from callscope.sound.frames import Powers, frame_powers, to_levels
+from callscope.sound.leaks import remove_leaks
+from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, loudness_dbfs
 from callscope.timeline import Interval, union
 
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 """Raise it with every change that makes other rows of the same recording and checkpoint."""
 
 
@@ -101,7 +103,7 @@ def analyse_recording(
     Parameters
     ----------
     audio : Audio
-        Channels of equal length, float32 in [-1, 1] at 16 kHz.
+        Channels of equal length and rate.
     recogniser : Recogniser
         A loaded checkpoint.
     options : AnalysisOptions
@@ -123,7 +125,9 @@ def analyse_recording(
     """
     on_stage(Stage.DETECT)
     began = clock()
-    regions = _find_regions(audio, recogniser, options.speech)
+    powers = [frame_powers(channel) for channel in audio.channels]
+    scores = recogniser.speech_scores(audio.channels)
+    regions = _find_regions(scores, powers, options.speech)
 
     on_stage(Stage.TRANSCRIBE)
     detected = clock()
@@ -134,7 +138,7 @@ def analyse_recording(
     on_stage(Stage.DERIVE)
     transcribed = clock()
     segments = [
-        _segment(region, clip, transcript, roles=options.channel_roles)
+        _segment(region, clip, transcript, powers[region.channel], roles=options.channel_roles)
         for region, clip, transcript in zip(regions, clips, transcripts, strict=True)
     ]
     spoken = [SpeechRegion(s.channel, s.role, s.interval) for s in segments if s.is_speech]
@@ -162,20 +166,15 @@ def analyse_recording(
     )
 
 
-def _find_regions(audio: Audio, recogniser: Recogniser, options: SpeechOptions) -> list[_Region]:
+def _find_regions(scores: Sequence[Scores], powers: Sequence[Powers], options: SpeechOptions) -> list[_Region]:
     """Return what goes to the recogniser: the detector's speech without echo, and the sounds in its gaps."""
-    scores = recogniser.speech_scores(audio.channels)
-    speech = [
-        find_speech(score, samples, options=options) for score, samples in zip(scores, audio.channels, strict=True)
-    ]
-    sounds = [
-        find_gap_sounds(samples, spoken, options=options)
-        for samples, spoken in zip(audio.channels, speech, strict=True)
-    ]
+    levels = [to_levels(power) for power in powers]
+    speech = [find_speech(score, level, options=options) for score, level in zip(scores, levels, strict=True)]
+    sounds = [find_gap_sounds(level, spoken, options=options) for level, spoken in zip(levels, speech, strict=True)]
     regions = [
         _Region(channel, interval, from_detector)
         for from_detector, found in ((True, speech), (False, sounds))
-        for channel, intervals in enumerate(remove_leaks(audio.channels, found, options=options))
+        for channel, intervals in enumerate(remove_leaks(powers, found, options=options))
         for interval in intervals
     ]
     return sorted(regions, key=lambda region: (region.interval, region.channel))
@@ -196,7 +195,9 @@ def _pad(regions: Sequence[_Region], *, padding_ms: int, duration_ms: int) -> li
     return [padded[region] for region in regions]
 
 
-def _segment(region: _Region, clip: Clip, transcript: Transcript, *, roles: tuple[Role, ...]) -> Segment:
+def _segment(
+    region: _Region, clip: Clip, transcript: Transcript, powers: Powers, *, roles: tuple[Role, ...]
+) -> Segment:
     return Segment(
         channel=region.channel,
         role=roles[region.channel] if region.channel < len(roles) else Role.UNKNOWN,
@@ -209,7 +210,7 @@ def _segment(region: _Region, clip: Clip, transcript: Transcript, *, roles: tupl
         event=transcript.event,
         event_probability=transcript.event_distribution[transcript.event],
         words=_words_in_call(transcript.words, clip.interval, region.interval),
-        loudness_dbfs=loudness_dbfs(clip.channel, region.interval),
+        loudness_dbfs=loudness_dbfs(powers, region.interval),
         is_speech=_is_speech(region, transcript),
     )
 

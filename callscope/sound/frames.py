@@ -1,49 +1,87 @@
-"""A channel in frames of 10 ms: its loudness, and stretches of frames."""
+"""A channel in frames of 10 ms: how loud each is, and stretches of frames."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from callscope.ports import SAMPLE_RATE_HZ, SCORE_FRAME_MS, Samples
+from callscope.ports import SCORE_FRAME_MS, Channel
 from callscope.timeline import Interval
 
 SILENCE_DBFS = -120.0
 """What digital silence is called; nothing is quieter."""
 
-_FRAME_SAMPLES = SAMPLE_RATE_HZ * SCORE_FRAME_MS // 1000
+_FULL_SCALE = 1 << 15
+_BLOCK_FRAMES = 1_000
+"""Powers are computed for so many frames at a time: their floats fit a core's cache, and an hour's aren't made."""
 
-Levels = NDArray[np.float32]
+Powers = NDArray[np.float64]
+"""Mean square of each frame, full scale 1, shape (frames,)."""
+Levels = NDArray[np.float64]
 """Loudness of each frame in dBFS, shape (frames,), at least `SILENCE_DBFS`."""
 Mask = NDArray[np.bool_]
 """One truth for each frame, shape (frames,)."""
 Runs = NDArray[np.int64]
-"""Half-open stretches of frames, disjoint and ascending, shape (n, 2)."""
+"""Half-open stretches of frames, ascending, shape (n, 2)."""
 
 
-def frame_levels(samples: Samples, *, smooth_ms: int = SCORE_FRAME_MS) -> Levels:
-    """Return the loudness of every whole frame, averaged over ``smooth_ms`` around it."""
-    frames = samples[: len(samples) // _FRAME_SAMPLES * _FRAME_SAMPLES].reshape(-1, _FRAME_SAMPLES)
-    power = np.einsum("ij,ij->i", frames, frames) / _FRAME_SAMPLES
-    width = min(smooth_ms // SCORE_FRAME_MS, len(power))
-    if width > 1:
-        power = np.convolve(power, np.full(width, 1 / width, np.float32), mode="same")
-    levels: Levels = 10 * np.log10(np.maximum(power, np.float32(10 ** (SILENCE_DBFS / 10))))
+def frame_powers(channel: Channel) -> Powers:
+    """Return the mean square of every whole frame: all that is needed of a channel's sound but by the recogniser."""
+    size = channel.sample_rate_hz * SCORE_FRAME_MS // 1000
+    frames = channel.samples[: len(channel.samples) // size * size].reshape(-1, size)
+    powers = np.empty(len(frames))
+    for start in range(0, len(frames), _BLOCK_FRAMES):
+        block = frames[start : start + _BLOCK_FRAMES].astype(np.float32)
+        powers[start : start + _BLOCK_FRAMES] = np.einsum("ij,ij->i", block, block)
+    powers /= size * _FULL_SCALE**2
+    return powers
+
+
+def smooth(powers: Powers, width_ms: int) -> Powers:
+    """Return each frame's power averaged over ``width_ms`` around it; before and after the channel is silence."""
+    width = width_ms // SCORE_FRAME_MS
+    return np.convolve(powers, np.full(width, 1 / width), mode="full")[width // 2 : width // 2 + len(powers)]
+
+
+def to_levels(powers: Powers) -> Levels:
+    """Return powers as levels."""
+    levels: Levels = np.maximum(powers, 10 ** (SILENCE_DBFS / 10))
+    np.log10(levels, out=levels)
+    levels *= 10
     return levels
+
+
+def percentile(levels: Levels, percent: int) -> Levels:
+    """Return of each row the level that so many per cent of its other frames don't exceed, shape (..., 1)."""
+    rank = (levels.shape[-1] - 1) * percent // 100
+    return np.partition(levels, rank, axis=-1)[..., rank : rank + 1]
 
 
 def find_runs(mask: Mask) -> Runs:
     """Return the stretches of true frames."""
-    edges = np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8))
-    return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
+    padded = np.zeros(len(mask) + 2, np.bool_)
+    padded[1:-1] = mask
+    return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
 
 
 def cover(runs: Runs, frames: int) -> Mask:
     """Return which frames the runs cover."""
-    steps = np.zeros(frames + 1, np.int64)
-    steps[runs[:, 0]] += 1
-    steps[runs[:, 1]] -= 1
-    return np.cumsum(steps[:-1]) > 0
+    steps = np.bincount(runs[:, 0], minlength=frames + 1) - np.bincount(runs[:, 1], minlength=frames + 1)
+    return np.cumsum(steps[:frames]) > 0
+
+
+def count(mask: Mask) -> Runs:
+    """Return how many frames are true before each frame and before the end, shape (frames + 1,)."""
+    counted = np.zeros(len(mask) + 1, np.int64)
+    np.cumsum(mask, out=counted[1:])
+    return counted
+
+
+def within(runs: Runs, counted: Runs) -> Runs:
+    """Return how many of the counted frames lie in each run, shape (n,)."""
+    return counted[runs[:, 1]] - counted[runs[:, 0]]
 
 
 def bridge(runs: Runs, pause_ms: int) -> Runs:
@@ -55,4 +93,10 @@ def bridge(runs: Runs, pause_ms: int) -> Runs:
 
 def as_intervals(runs: Runs) -> list[Interval]:
     """Return runs of frames as milliseconds."""
-    return [Interval(start * SCORE_FRAME_MS, end * SCORE_FRAME_MS) for start, end in runs.tolist()]
+    return [Interval(start, end) for start, end in (runs * SCORE_FRAME_MS).tolist()]
+
+
+def as_runs(intervals: Sequence[Interval]) -> Runs:
+    """Return intervals as runs of all frames that they touch."""
+    bounds = np.array([(i.start_ms, i.end_ms) for i in intervals], np.int64).reshape(-1, 2)
+    return np.stack([bounds[:, 0] // SCORE_FRAME_MS, -(-bounds[:, 1] // SCORE_FRAME_MS)], axis=1)

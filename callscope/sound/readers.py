@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,10 @@ from callscope.errors import EmptyAudio, Undecodable, UnsupportedCodec
 from callscope.sound.sniff import Container, id3_bytes
 from callscope.sound.wav import WavHeader, read_wav_header
 
-Block = NDArray[np.float32]
-"""Samples of all channels, float32, full scale 1, shape (channels, n), at the file's own rate."""
+Block = NDArray[np.int16] | NDArray[np.float32]
+"""Samples at the file's own rate, shape (channels, n): int16 where that loses nothing, else float32, full scale 1."""
+
+FULL_SCALE = 1 << 15
 
 BLOCK_MS = 2_000
 _MAX_JITTER_MS = 40
@@ -38,6 +39,8 @@ _SNDFILE_CODECS = {
     "ULAW": "pcm_mulaw",
     "ALAW": "pcm_alaw",
 }
+_SIXTEEN_BITS = {"PCM_S8", "PCM_U8", "PCM_16", "ULAW", "ALAW"}
+"""libsndfile's names of what int16 holds without loss."""
 _DECODERS = frozenset({
     "aac", "adpcm_g726", "adpcm_g726le", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "alac", "amrnb", "amrwb", "flac",
     "g722", "g726", "g726le", "gsm", "gsm_ms", "libopencore_amrnb", "libopencore_amrwb", "libopus", "libspeex", "mp2",
@@ -51,7 +54,8 @@ _DECODERS = frozenset({
 _PROTECTED_ENTRIES = {"drms", "enca"}
 """Sample entries of encrypted sound in MP4: FFmpeg decodes it all the same, to noise."""
 
-_FULL_SCALE = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31}
+_U8_ZERO = 128
+"""Silence in FFmpeg's unsigned format; 0 in all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Stream:
     announced_ms: int | None
     """Length by the header; None where the format has none."""
     blocks: Iterator[Block]
-    """The sound, about `BLOCK_MS` at a time."""
+    """The sound, about `BLOCK_MS` at a time, all of one type."""
 
 
 def fits_sndfile(container: Container, path: Path) -> bool:
@@ -97,8 +101,9 @@ def open_sndfile(container: Container, path: Path) -> Iterator[Stream]:
 
 def _sndfile_blocks(file: soundfile.SoundFile) -> Iterator[Block]:
     frames = max(1, file.samplerate * BLOCK_MS // 1000)
+    kind = "int16" if file.subtype in _SIXTEEN_BITS else "float32"
     while True:
-        block: Block = file.read(frames, dtype="float32", always_2d=True).T
+        block: Block = file.read(frames, dtype=kind, always_2d=True).T
         if block.shape[1] == 0:
             return
         yield block
@@ -186,25 +191,39 @@ def _announced_ms(container: Container, path: Path, opened: av.container.InputCo
 def _ffmpeg_blocks(name: str, opened: av.container.InputContainer) -> Iterator[Block]:
     """Yield the sound in blocks that are worth the calls made on each; a frame may be as short as 2.5 ms."""
     least = opened.streams.audio[0].sample_rate * BLOCK_MS // 1000
-    pending: list[Block] = []
+    pending: list[NDArray[Any]] = []
     held = 0
     for piece in _timed_pieces(name, opened):
         pending.append(piece)
         held += piece.shape[1]
         if held >= least:
-            yield np.concatenate(pending, axis=1)
+            yield _as_block(np.concatenate(pending, axis=1))
             pending, held = [], 0
     if pending:
-        yield np.concatenate(pending, axis=1)
+        yield _as_block(np.concatenate(pending, axis=1))
 
 
-def _timed_pieces(name: str, opened: av.container.InputContainer) -> Iterator[Block]:
+def _as_block(samples: NDArray[Any]) -> Block:
+    """Return samples of any of FFmpeg's types as int16 where that loses nothing, else as float32 in full scale 1."""
+    if samples.dtype == np.uint8:
+        widened: NDArray[np.int16] = (samples.astype(np.int16) - _U8_ZERO) << 8
+        return widened
+    if samples.dtype == np.int32:
+        scaled: NDArray[np.float32] = np.multiply(samples, 2.0**-31, dtype=np.float32)
+        return scaled
+    if samples.dtype == np.int16:
+        return samples.astype(np.int16, copy=False)
+    return samples.astype(np.float32, copy=False)
+
+
+def _timed_pieces(name: str, opened: av.container.InputContainer) -> Iterator[NDArray[Any]]:
     """Yield the sound at the times that its frames claim: what is missing in between is silence, not a cut."""
     stream = opened.streams.audio[0]
-    rate_hz, channels = stream.sample_rate, stream.channels
+    rate_hz, channels, base = stream.sample_rate, stream.channels, stream.time_base
     longest_silence = rate_hz * BLOCK_MS // 1000
+    jitter = rate_hz * _MAX_JITTER_MS // 1000
     position = strange = 0
-    origin_s: Fraction | None = None
+    origin: int | None = None
     for frame in _frames(name, opened):
         if (frame.sample_rate, frame.layout.nb_channels) != (rate_hz, channels):
             strange += frame.samples
@@ -215,16 +234,18 @@ def _timed_pieces(name: str, opened: av.container.InputContainer) -> Iterator[Bl
                 )
             continue  # damage that looks like a frame's header; the next good frame's time tells what it cost
         strange = 0
-        if frame.pts is not None and frame.time_base is not None:
-            start_s = frame.pts * frame.time_base
-            origin_s = start_s if origin_s is None else origin_s
-            missing = round((start_s - origin_s) * rate_hz) - position
-            while missing * 1000 > rate_hz * _MAX_JITTER_MS:
-                silence = np.zeros((channels, min(missing, longest_silence)), np.float32)
-                yield silence
-                position += silence.shape[1]
-                missing -= silence.shape[1]
-        yield _as_float(frame)
+        samples: NDArray[Any] = frame.to_ndarray()
+        if not frame.format.is_planar:
+            samples = samples.reshape(-1, channels).T
+        if frame.pts is not None and base is not None:
+            origin = frame.pts if origin is None else origin
+            missing = (frame.pts - origin) * base.numerator * rate_hz // base.denominator - position
+            while missing > jitter:
+                length = min(missing, longest_silence)
+                yield np.full((channels, length), _U8_ZERO if samples.dtype == np.uint8 else 0, samples.dtype)
+                position += length
+                missing -= length
+        yield samples
         position += frame.samples
 
 
@@ -249,15 +270,3 @@ def _packets(opened: av.container.InputContainer) -> Iterator[Any]:
         yield from opened.demux(opened.streams.audio[0])
     except av.FFmpegError:
         return
-
-
-def _as_float(frame: av.AudioFrame) -> Block:
-    """Return a frame's samples, whatever their format, as float32 in full scale 1, shape (channels, n)."""
-    samples: NDArray[Any] = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    scale = _FULL_SCALE.get(frame.format.packed.name, 1)
-    if frame.format.packed.name == "u8":
-        samples = samples.astype(np.float32) - scale
-    block: Block = np.divide(samples, scale, dtype=np.float32, casting="same_kind")
-    return block

@@ -1,4 +1,4 @@
-"""Bring every channel to the recogniser's sample rate, block by block."""
+"""Bring a channel to the recogniser's sample rate, block by block."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from callscope.ports import SAMPLE_RATE_HZ, Samples
+from callscope.ports import SAMPLE_RATE_HZ
+
+Wave = NDArray[np.float32]
+"""Sound of one channel, full scale 1, shape (n,)."""
 
 
 class Resampler:
@@ -26,30 +29,24 @@ class Resampler:
         self._rate_hz = sample_rate_hz
         self._taken = 0
         self._given = 0
-        self._graph = (
-            None
-            if sample_rate_hz == SAMPLE_RATE_HZ
-            else av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
-        )
+        self._graph = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
 
-    def push(self, block: Samples) -> Samples:
+    def push(self, block: Wave) -> Wave:
         """Take the next samples, shape (n,); return those that are ready, shape (m,)."""
         self._taken += len(block)
-        if self._graph is None:
-            return block
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block)[np.newaxis], format="flt", layout="mono")
         frame.sample_rate = self._rate_hz
         return self._give(self._graph.resample(frame))
 
-    def finish(self) -> Samples:
+    def finish(self) -> Wave:
         """Return the rest, so that the whole is as long as what was taken, to the sample."""
-        if self._graph is None or self._taken == 0:
+        if self._taken == 0:
             return np.zeros(0, np.float32)
         rest = self._give(self._graph.resample(None))
         missing = -(-self._taken * SAMPLE_RATE_HZ // self._rate_hz) - self._given
         return np.pad(rest, (0, missing)) if missing > 0 else rest[: len(rest) + missing]
 
-    def _give(self, frames: list[av.AudioFrame]) -> NDArray[np.float32]:
+    def _give(self, frames: list[av.AudioFrame]) -> Wave:
         pieces = [frame.to_ndarray()[0] for frame in frames]
         ready = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
         self._given += len(ready)

@@ -3,10 +3,11 @@ import pytest
 
 from callscope.calls import AudioFacts, EventKind, Language, Origin, Role
 from callscope.pipeline import AnalysisOptions, Stage, analyse_recording
-from callscope.ports import SAMPLE_RATE_HZ, Samples
+from callscope.ports import NARROWBAND_HZ, Channel
 from callscope.settings import Settings
 from callscope.sound.audio import Audio
 from tests.doubles import ScriptedRecogniser
+from tests.sounds import as_pcm
 
 pytestmark = pytest.mark.unit
 
@@ -18,23 +19,24 @@ SCRIPT = {
 }
 
 
-def channel(duration_ms: int, *sounds: tuple[float, int, int]) -> Samples:
+def channel(duration_ms: int, *sounds: tuple[float, int, int]) -> Channel:
     """Return noise bursts of the given peaks over silence."""
-    samples = np.zeros(duration_ms * SAMPLE_RATE_HZ // 1_000, np.float32)
+    per_ms = NARROWBAND_HZ // 1_000
+    wave = np.zeros(duration_ms * per_ms)
     random = np.random.default_rng(7)
     for peak, start_ms, end_ms in sounds:
-        burst = random.uniform(-1, 1, (end_ms - start_ms) * 16).astype(np.float32)
-        samples[start_ms * 16 : end_ms * 16] = burst / np.abs(burst).max() * peak
-    return samples
+        burst = random.uniform(-1, 1, (end_ms - start_ms) * per_ms)
+        wave[start_ms * per_ms : end_ms * per_ms] = burst / np.abs(burst).max() * peak
+    return Channel(as_pcm(wave), NARROWBAND_HZ)
 
 
-def audio(*channels: Samples, dual_mono: bool = False) -> Audio:
+def audio(*channels: Channel, dual_mono: bool = False) -> Audio:
     facts = AudioFacts(
         container="wav",
         codec="pcm_s16le",
         sample_rate_hz=8_000,
         channels=2 if dual_mono else len(channels),
-        duration_ms=len(channels[0]) // 16,
+        duration_ms=channels[0].duration_ms,
         truncated=False,
         dual_mono=dual_mono,
     )

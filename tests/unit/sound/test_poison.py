@@ -5,7 +5,6 @@ from __future__ import annotations
 import tracemalloc
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from callscope.errors import PermanentFailure, TooLong
@@ -37,7 +36,7 @@ def test_an_odd_header_hides_no_sound(poison: Path, name: str) -> None:
     audio = decode(poison / name, limits=LIMITS)
     assert audio.facts.duration_ms == 3_000
     assert audio.facts.truncated is (name == "truncated.wav")
-    assert np.abs(audio.channels[0]).max() > 0.25
+    assert audio.channels[0].samples.max() > 0.25 * 32_768
 
 
 def test_a_damaged_mp3_gives_what_is_left_and_says_so(poison: Path) -> None:
@@ -45,7 +44,7 @@ def test_a_damaged_mp3_gives_what_is_left_and_says_so(poison: Path) -> None:
     assert audio.facts.truncated
     # Of 20 s the last third and a hole are gone.
     assert 12_000 < audio.facts.duration_ms < 13_600
-    assert np.abs(audio.channels[0][-16_000:]).max() > 0.25
+    assert audio.channels[0].samples[-8_000:].max() > 0.25 * 32_768
 
 
 def test_a_bomb_is_left_before_it_fills_the_memory(poison: Path) -> None:

@@ -29,7 +29,7 @@ class Bench:
     settings: Settings
     """Of callscope: checkpoint, vad_checkpoint, device, engine and dtype of this run; `cpu_threads` is resolved."""
     load: Load
-    """The calls, longest-lived part first: a stage takes as many from the front as it can afford."""
+    """Calls without end: a stage takes as many from the front as it can afford."""
     folder: Path
     """Where a stage may keep what it needs again: exported models, caches."""
     quick: bool

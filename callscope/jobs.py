@@ -8,18 +8,20 @@ has a number that dispatch gives it; every note a worker sends carries that numb
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
+from pydantic_core import from_json, to_json
 
 from callscope.calls import CallAnalysis, RecordingRef, Role
 from callscope.errors import UnknownSchemaVersion
 
 ANALYSE_QUEUE = "analyse"
+URGENT_QUEUE = "urgent"
+"""Recordings that somebody waits for: they never stand behind the backlog."""
 ISOLATE_QUEUE = "isolate"
 """Recordings whose last attempt was lost travel here, alone, so that a poison one takes no neighbour down."""
 RESULTS_QUEUE = "results"
@@ -31,7 +33,11 @@ STORE_TASK = "callscope.results.store"
 FAILED_TASK = "callscope.results.failed"
 
 SCHEMA_VERSION = 1
-"""Of the messages below. Raise it with any change that an older reader can't take."""
+"""
+Of the messages below. Raise it with any change that an older reader can't take.
+
+A new field with a default is none: a reader ignores fields that it doesn't know, and fills in those that are missing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class AnalyseJob:
     ref: RecordingRef
     channel_roles: tuple[Role, ...] = ()
     """From the call's metadata; empty: the configured map."""
+    urgent: bool = False
+    """Somebody waits for it: the device takes it before the backlog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +103,21 @@ Message = AnalyseJob | AttemptNote | FailureNote | ResultNote
 M = TypeVar("M", AnalyseJob, AttemptNote, FailureNote, ResultNote)
 
 
+_QUICK = 1
+"""Of zlib's levels: an eighth more bytes than the default makes, in less than half the time."""
+
+
 def pack(message: Message) -> str:
     """
     Return the message as text: base64 of compressed JSON with the schema version inside.
 
-    One form for all of them; a result of a ten-minute call shrinks to about a tenth.
+    One form for all of them; a result of a ten-minute call shrinks to about a third.
     """
     envelope = {
         "schema_version": SCHEMA_VERSION,
-        "message": TypeAdapter(type(message)).dump_python(message, mode="json"),
+        "message": _adapter(type(message)).dump_python(message, mode="json"),
     }
-    return base64.b64encode(zlib.compress(json.dumps(envelope, ensure_ascii=False).encode())).decode("ascii")
+    return base64.b64encode(zlib.compress(to_json(envelope), _QUICK)).decode("ascii")
 
 
 def unpack(kind: type[M], packed: str) -> M:
@@ -118,11 +130,22 @@ def unpack(kind: type[M], packed: str) -> M:
         The message is of another version, or isn't such a message at all.
     """
     try:
-        envelope = json.loads(zlib.decompress(base64.b64decode(packed, validate=True)))
+        envelope = from_json(zlib.decompress(base64.b64decode(packed, validate=True)))
         if envelope["schema_version"] != SCHEMA_VERSION:
             raise UnknownSchemaVersion(
                 f"a message of schema version {envelope['schema_version']} arrived", why=f"this is {SCHEMA_VERSION}"
             )
-        return TypeAdapter(kind).validate_python(envelope["message"])
+        message: M = _adapter(kind).validate_python(envelope["message"])
     except (ValueError, KeyError, TypeError, zlib.error) as error:
         raise UnknownSchemaVersion(f"a message that is no {kind.__name__} arrived", why=str(error)) from error
+    return message
+
+
+def _adapter(kind: type[Message]) -> TypeAdapter[Any]:
+    """Return the adapter of a kind of message; to build one takes longer than to pack the result of a long call."""
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
+
+
+_adapters: dict[type[Message], TypeAdapter[Any]] = {}

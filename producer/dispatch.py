@@ -1,4 +1,4 @@
-"""Top the queue up from the ledger, and take attempts for lost whose workers fell silent."""
+"""Top the queues up from the ledger, and take attempts for lost whose workers fell silent."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from callscope.settings import Settings
 from models import ledger
 from models.session import Engine, Session, transaction
 from producer.jobs import JobQueue, QueueLengths
+
+URGENT_WINDOW = 8
+"""Urgent jobs kept in their queue; their rows come back soon enough to fill it again as workers take them."""
 
 NOTES_PER_JOB = 4
 """Notes that may wait for each job of the window; more means that the writers don't keep up."""
@@ -32,7 +35,7 @@ class DispatchReport:
     lost: int
     """Attempts whose lease ran out."""
     waiting: int
-    """Jobs in the queue before."""
+    """Jobs in the queues before."""
 
 
 class Silence(Enum):
@@ -117,7 +120,7 @@ class Dispatcher:
 
     def dispatch(self) -> DispatchReport:
         """
-        Expire leases, then fill the window with the oldest eligible recordings.
+        Expire leases, then fill the windows: urgent recordings, and the oldest of the others.
 
         Raises
         ------
@@ -131,16 +134,10 @@ class Dispatcher:
             raise
 
     def _dispatch(self) -> DispatchReport:
-        settings = self._settings
         lengths = self._queue.lengths()
         with transaction(self._engine) as session:
             lost = self._expire_leases(session, self._flow.observe(lengths.notes))
-            taken = ledger.take(
-                session,
-                limit=self._room(lengths),
-                sent_deadline_ms=settings.sent_deadline_ms,
-                waiting=_on_their_way(lengths),
-            )
+            taken = self._take(session, lengths)
         if lost:
             _log.warning("attempts_lost", count=lost)
         # After the commit: a job whose row isn't marked as sent would be sent twice.
@@ -150,7 +147,7 @@ class Dispatcher:
             except BrokerUnavailable:
                 _log.warning("jobs_left_to_deadline", count=len(taken) - sent)
                 raise
-        return DispatchReport(sent=len(taken), lost=lost, waiting=lengths.jobs)
+        return DispatchReport(sent=len(taken), lost=lost, waiting=lengths.jobs + lengths.urgent)
 
     def _expire_leases(self, session: Session, silence: Silence) -> int:
         if silence is Silence.SAYS_NOTHING:
@@ -162,10 +159,26 @@ class Dispatcher:
             after_outage=silence is Silence.FOLLOWS_OUTAGE,
         )
 
-    def _room(self, lengths: QueueLengths) -> int:
+    def _take(self, session: Session, lengths: QueueLengths) -> list[ledger.Taken]:
+        """Return the jobs that there is room for, the urgent ones first; none while the writers don't keep up."""
         if lengths.notes > self._settings.window * NOTES_PER_JOB:
-            return 0
-        return max(0, self._settings.window - lengths.jobs)
+            return []
+        deadline_ms = self._settings.sent_deadline_ms
+        # A worker takes an urgent job only when it starts it at once, so one that is late and not in its queue is lost,
+        # or its "started" note waits; what the backlog has on its way says nothing about it.
+        urgent = ledger.take(
+            session,
+            urgent=True,
+            limit=URGENT_WINDOW - lengths.urgent,
+            sent_deadline_ms=deadline_ms,
+            waiting=lengths.urgent,
+        )
+        return urgent + ledger.take(
+            session,
+            limit=self._settings.window - lengths.jobs,
+            sent_deadline_ms=deadline_ms,
+            waiting=_on_their_way(lengths),
+        )
 
 
 def _on_their_way(lengths: QueueLengths) -> int:

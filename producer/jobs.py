@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 
 from callscope.broker import celery_settings
 from callscope.errors import BrokerUnavailable
-from callscope.jobs import ANALYSE_QUEUE, ANALYSE_TASK, ISOLATE_QUEUE, RESULTS_QUEUE, pack
+from callscope.jobs import ANALYSE_QUEUE, ANALYSE_TASK, ISOLATE_QUEUE, RESULTS_QUEUE, URGENT_QUEUE, pack
 from callscope.settings import Settings
 from models.ledger import Taken
 
@@ -25,7 +25,8 @@ class QueueLengths:
     """How many messages the broker holds."""
 
     jobs: int
-    """For GPU workers, both queues."""
+    """For GPU workers; without the urgent ones."""
+    urgent: int
     notes: int
     """For writers."""
     in_hands: int
@@ -69,7 +70,7 @@ class JobQueue:
                 args=(job.recording_id, pack(job)),
                 # What Flower shows: the key may name a person.
                 argsrepr=f"({job.recording_id}, …)",
-                queue=ISOLATE_QUEUE if taken.isolate else ANALYSE_QUEUE,
+                queue=_queue_of(taken),
                 # The ledger sends again; a publisher that tries for long only holds up the others.
                 retry=False,
             )
@@ -85,16 +86,22 @@ class JobQueue:
         """
         with _outages_named():
             pipeline = self._redis.pipeline(transaction=True)
-            for queue in (ANALYSE_QUEUE, ISOLATE_QUEUE, RESULTS_QUEUE):
+            for queue in (ANALYSE_QUEUE, ISOLATE_QUEUE, URGENT_QUEUE, RESULTS_QUEUE):
                 pipeline.llen(queue)
             pipeline.hlen(_UNACKED)
-            analyse, isolate, notes, in_hands = pipeline.execute()
-        return QueueLengths(jobs=analyse + isolate, notes=notes, in_hands=in_hands)
+            analyse, isolate, urgent, notes, in_hands = pipeline.execute()
+        return QueueLengths(jobs=analyse + isolate, urgent=urgent, notes=notes, in_hands=in_hands)
 
     def close(self) -> None:
         """Give the connections back."""
         self._app.close()
         self._redis.close()
+
+
+def _queue_of(taken: Taken) -> str:
+    if taken.isolate:
+        return ISOLATE_QUEUE
+    return URGENT_QUEUE if taken.job.urgent else ANALYSE_QUEUE
 
 
 @contextmanager

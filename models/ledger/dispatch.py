@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, not_, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from callscope.calls import RecordingRef, Role
 from callscope.jobs import AnalyseJob
 from models.clock import after
 from models.tables import Recording, State
+
+_IS_URGENT = and_(Recording.priority > 0, not_(Recording.isolate))
+"""Somebody waits for it. One whose last attempt was lost travels alone all the same: it may kill its worker again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Taken:
     """The last attempt was lost with its worker: send this one to the queue where it travels alone."""
 
 
-def take(session: Session, *, limit: int, sent_deadline_ms: int, waiting: int = 0) -> list[Taken]:
+def take(session: Session, *, limit: int, sent_deadline_ms: int, waiting: int = 0, urgent: bool = False) -> list[Taken]:
     """
     Return the jobs to send next and count them as sent; publish them after the commit.
 
@@ -41,13 +44,16 @@ def take(session: Session, *, limit: int, sent_deadline_ms: int, waiting: int = 
     waiting : int >= 0
         Messages that the broker still holds. So many of the overdue rows are late and not lost, and are not sent
         again; 0 sends every overdue row again, which costs duplicates when the workers are slow.
+    urgent : bool
+        Of the urgent rows (priority above 0), else of all others: neither waits behind the other.
     """
     if limit <= 0:
         return []
-    sent = session.scalar(select(func.count()).where(Recording.state == State.QUEUED)) or 0
+    is_wanted = _IS_URGENT if urgent else not_(_IS_URGENT)
+    sent = session.scalar(select(func.count()).where(Recording.state == State.QUEUED, is_wanted)) or 0
     overdue = (
         select(Recording.id)
-        .where(Recording.state == State.QUEUED, Recording.sent_at < after(-sent_deadline_ms))
+        .where(Recording.state == State.QUEUED, is_wanted, Recording.sent_at < after(-sent_deadline_ms))
         .limit(max(0, min(limit, sent - waiting)))
     )
     again = _send(session, overdue, attempt_no=Recording.attempt_no + 0)
@@ -55,6 +61,7 @@ def take(session: Session, *, limit: int, sent_deadline_ms: int, waiting: int = 
         select(Recording.id)
         .where(
             Recording.state == State.DISCOVERED,
+            is_wanted,
             or_(Recording.not_before.is_(None), Recording.not_before <= func.clock_timestamp()),
         )
         .limit(limit - len(again))
@@ -89,6 +96,7 @@ def _send(session: Session, eligible: Select[int], *, attempt_no: ColumnElement[
                 attempt=row.attempt_no,
                 ref=RecordingRef(row.bucket, row.key, row.etag, row.size_bytes),
                 channel_roles=tuple(Role(role) for role in row.channel_roles),
+                urgent=row.priority > 0,
             ),
             isolate=row.isolate,
         )

@@ -16,15 +16,19 @@ MAX_ATTEMPTS = 3
 WORKER = "gpu-1:4711:cpu"
 
 
-def discover(engine: Engine, *keys: str, etag: str = "v1", metadata: CallMetadata | None = None) -> int:
-    found = [ledger.Discovered(RecordingRef("calls", key, etag, 1_000), metadata or CallMetadata()) for key in keys]
+def discover(
+    engine: Engine, *keys: str, etag: str = "v1", metadata: CallMetadata | None = None, priority: int = 0
+) -> int:
+    found = [
+        ledger.Discovered(RecordingRef("calls", key, etag, 1_000), metadata or CallMetadata(), priority) for key in keys
+    ]
     with transaction(engine) as session:
         return ledger.discover(session, found)
 
 
-def take(engine: Engine, *, limit: int = 100, waiting: int = 0) -> list[ledger.Taken]:
+def take(engine: Engine, *, limit: int = 100, waiting: int = 0, urgent: bool = False) -> list[ledger.Taken]:
     with transaction(engine) as session:
-        return ledger.take(session, limit=limit, sent_deadline_ms=SENT_DEADLINE_MS, waiting=waiting)
+        return ledger.take(session, limit=limit, sent_deadline_ms=SENT_DEADLINE_MS, waiting=waiting, urgent=urgent)
 
 
 def take_one(engine: Engine) -> AnalyseJob:

@@ -84,6 +84,7 @@ def test_no_step_reads_the_ledger_from_end_to_end(engine: Engine) -> None:
     said = []
     event.listen(engine, "before_cursor_execute", lambda _c, _cursor, *told: said.append(told[:2]))
     steps.discover(engine, "a.wav", "b.wav", "c.wav")
+    steps.take(engine, urgent=True)
     job = steps.take(engine, limit=2)[0].job
     steps.start(engine, job)
     steps.fail(engine, job, FailureKind.ATTEMPT)

@@ -96,12 +96,38 @@ class TestDiscover:
 
 
 class TestTake:
-    def test_oldest_first_but_priority_before(self, engine: Engine, run_sql: RunSql) -> None:
-        steps.discover(engine, "a.wav", "b.wav", "c.wav", "d.wav")
-        run_sql("UPDATE recording SET priority = 5 WHERE key = 'c.wav'")
-        assert [taken.job.ref.key for taken in steps.take(engine, limit=3)] == ["c.wav", "a.wav", "b.wav"]
-        assert [taken.job.ref.key for taken in steps.take(engine, limit=3)] == ["d.wav"]
+    def test_oldest_first_but_those_that_can_wait_last(self, engine: Engine) -> None:
+        steps.discover(engine, "a.wav", priority=-1)
+        steps.discover(engine, "b.wav", "c.wav", "d.wav")
+        assert [taken.job.ref.key for taken in steps.take(engine, limit=3)] == ["b.wav", "c.wav", "d.wav"]
+        assert [taken.job.ref.key for taken in steps.take(engine, limit=3)] == ["a.wav"]
         assert steps.take(engine, limit=3) == []
+
+    def test_urgent_ones_are_taken_apart_the_most_urgent_first(self, engine: Engine) -> None:
+        steps.discover(engine, "a.wav")
+        steps.discover(engine, "b.wav", priority=1)
+        steps.discover(engine, "c.wav", priority=5)
+        urgent = steps.take(engine, urgent=True)
+        assert [(taken.job.ref.key, taken.job.urgent) for taken in urgent] == [("c.wav", True), ("b.wav", True)]
+        (other,) = steps.take(engine)
+        assert (other.job.ref.key, other.job.urgent) == ("a.wav", False)
+
+    def test_an_urgent_one_that_was_lost_travels_alone(self, engine: Engine) -> None:
+        steps.discover(engine, "a.wav", priority=1)
+        (first,) = steps.take(engine, urgent=True)
+        steps.lose(engine, first.job)
+        assert steps.take(engine, urgent=True) == []
+        (again,) = steps.take(engine)
+        assert (again.isolate, again.job.urgent) == (True, True)
+
+    def test_late_messages_of_the_backlog_say_nothing_about_urgent_ones(self, engine: Engine, run_sql: RunSql) -> None:
+        steps.discover(engine, "a.wav", "b.wav")
+        steps.discover(engine, "c.wav", priority=1)
+        steps.take(engine)
+        steps.take(engine, urgent=True)
+        run_sql("UPDATE recording SET sent_at = sent_at - interval '61 s'")
+        assert [taken.job.ref.key for taken in steps.take(engine, urgent=True)] == ["c.wav"]
+        assert steps.take(engine, waiting=2) == []
 
     def test_no_room_takes_nothing(self, engine: Engine) -> None:
         steps.discover(engine, "a.wav")

@@ -13,12 +13,12 @@ from pydantic import SecretStr
 
 from callscope.calls import CallMetadata, RecordingRef, Role
 from callscope.errors import BrokerUnavailable
-from callscope.jobs import ANALYSE_QUEUE, ISOLATE_QUEUE, RESULTS_QUEUE, AnalyseJob, AttemptNote, unpack
+from callscope.jobs import ANALYSE_QUEUE, ISOLATE_QUEUE, RESULTS_QUEUE, URGENT_QUEUE, AnalyseJob, AttemptNote, unpack
 from callscope.settings import Settings
 from models import ledger
 from models.ledger import State
 from models.session import Engine, transaction
-from producer.dispatch import NOTES_PER_JOB, Dispatcher
+from producer.dispatch import NOTES_PER_JOB, URGENT_WINDOW, Dispatcher
 from producer.jobs import JobQueue
 
 pytestmark = pytest.mark.integration
@@ -57,11 +57,12 @@ def dispatcher(engine: Engine, queue: JobQueue, clock: Clock) -> Dispatcher:
     return Dispatcher(settings, engine, queue, now_ms=clock)
 
 
-def discover(engine: Engine, count: int) -> None:
+def discover(engine: Engine, count: int, *, name: str = "secret-name", priority: int = 0) -> None:
     found = [
         ledger.Discovered(
-            RecordingRef("recordings", f"hotline/secret-name-{number}.wav", "v1", 100),
+            RecordingRef("recordings", f"hotline/{name}-{number}.wav", "v1", 100),
             CallMetadata(channel_roles=(Role.CUSTOMER, Role.AGENT)),
+            priority,
         )
         for number in range(count)
     ]
@@ -86,6 +87,16 @@ def job_of(message: dict[str, Any]) -> AnalyseJob:
     job = unpack(AnalyseJob, packed)
     assert job.recording_id == recording_id
     return job
+
+
+def lose(job: AnalyseJob, dispatcher: Dispatcher, engine: Engine, client: redis.Redis, clock: Clock) -> None:
+    """Let a worker take the job and never be heard of again."""
+    client.flushall()
+    with transaction(engine) as session:
+        ledger.mark_started(session, AttemptNote(job.recording_id, job.attempt, "gone"), lease_ms=-1)
+    assert dispatcher.dispatch().lost == 0
+    clock.now_ms += 3_000
+    assert dispatcher.dispatch().lost == 1
 
 
 def test_the_window_is_filled_and_the_backlog_waits_in_postgres(
@@ -118,15 +129,45 @@ def test_a_lost_attempt_travels_alone_next_time(
 ) -> None:
     discover(engine, 1)
     dispatcher.dispatch()
-    job = job_of(messages(client, ANALYSE_QUEUE)[0])
-    client.flushall()
-    with transaction(engine) as session:
-        ledger.mark_started(session, AttemptNote(job.recording_id, job.attempt, "gone"), lease_ms=-1)
-    assert dispatcher.dispatch().lost == 0
-    clock.now_ms += 3_000
-    assert dispatcher.dispatch().lost == 1
+    lose(job_of(messages(client, ANALYSE_QUEUE)[0]), dispatcher, engine, client, clock)
     [message] = messages(client, ISOLATE_QUEUE)
     assert job_of(message).attempt == 2
+
+
+def test_urgent_recordings_have_a_queue_and_a_window_of_their_own(
+    dispatcher: Dispatcher, engine: Engine, client: redis.Redis
+) -> None:
+    discover(engine, 2 * WINDOW)
+    assert dispatcher.dispatch().sent == WINDOW
+    discover(engine, URGENT_WINDOW + 1, name="urgent", priority=1)
+    assert dispatcher.dispatch().sent == URGENT_WINDOW
+    assert [job_of(message).urgent for message in messages(client, URGENT_QUEUE)] == [True] * URGENT_WINDOW
+    assert [job_of(message).urgent for message in messages(client, ANALYSE_QUEUE)] == [False] * WINDOW
+    client.rpop(URGENT_QUEUE)
+    assert dispatcher.dispatch().sent == 1
+    assert client.llen(ANALYSE_QUEUE) == WINDOW
+
+
+def test_an_urgent_recording_that_was_lost_travels_alone(
+    dispatcher: Dispatcher, engine: Engine, client: redis.Redis, clock: Clock
+) -> None:
+    discover(engine, 1, priority=1)
+    dispatcher.dispatch()
+    lose(job_of(messages(client, URGENT_QUEUE)[0]), dispatcher, engine, client, clock)
+    [message] = messages(client, ISOLATE_QUEUE)
+    assert client.llen(URGENT_QUEUE) == 0
+    assert job_of(message).attempt == 2
+
+
+def test_an_urgent_message_that_was_lost_is_sent_again_whatever_the_backlog_holds(
+    dispatcher: Dispatcher, engine: Engine, client: redis.Redis
+) -> None:
+    discover(engine, WINDOW)
+    discover(engine, 1, name="urgent", priority=1)
+    dispatcher.dispatch()
+    client.delete(URGENT_QUEUE)
+    assert dispatcher.dispatch().sent == 1
+    assert client.llen(URGENT_QUEUE) == 1
 
 
 def test_a_redis_that_was_emptied_costs_a_delay(dispatcher: Dispatcher, engine: Engine, client: redis.Redis) -> None:

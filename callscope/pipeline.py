@@ -25,7 +25,7 @@ from callscope.ports import Clip, Recogniser, Scores
 from callscope.settings import Settings
 from callscope.sound.audio import Audio
 from callscope.sound.frames import Powers, frame_powers, to_levels
-from callscope.sound.leaks import remove_leaks
+from callscope.sound.leaks import compare_channels, remove_leaks
 from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, loudness_dbfs
 from callscope.timeline import Interval, union
 
@@ -171,11 +171,12 @@ def _find_regions(scores: Sequence[Scores], powers: Sequence[Powers], options: S
     levels = [to_levels(power) for power in powers]
     speech = [find_speech(score, level, options=options) for score, level in zip(scores, levels, strict=True)]
     sounds = [find_gap_sounds(level, spoken, options=options) for level, spoken in zip(levels, speech, strict=True)]
+    lines = compare_channels(powers, options=options)
     regions = [
         _Region(channel, interval, from_detector)
         for from_detector, found in ((True, speech), (False, sounds))
-        for channel, intervals in enumerate(remove_leaks(powers, found, options=options))
-        for interval in intervals
+        for channel, (line, intervals) in enumerate(zip(lines, found, strict=True))
+        for interval in remove_leaks(line, intervals, options=options)
     ]
     return sorted(regions, key=lambda region: (region.interval, region.channel))
 

@@ -68,20 +68,16 @@ def find_runs(mask: Mask) -> Runs:
 
 def cover(runs: Runs, frames: int) -> Mask:
     """Return which frames the runs cover."""
-    steps = np.bincount(runs[:, 0], minlength=frames + 1) - np.bincount(runs[:, 1], minlength=frames + 1)
-    return np.cumsum(steps[:frames]) > 0
+    mask = np.zeros(frames, np.bool_)
+    for start, end in runs.tolist():
+        mask[start:end] = True
+    return mask
 
 
-def count(mask: Mask) -> Runs:
-    """Return how many frames are true before each frame and before the end, shape (frames + 1,)."""
-    counted = np.zeros(len(mask) + 1, np.int64)
-    np.cumsum(mask, out=counted[1:])
-    return counted
-
-
-def within(runs: Runs, counted: Runs) -> Runs:
-    """Return how many of the counted frames lie in each run, shape (n,)."""
-    return counted[runs[:, 1]] - counted[runs[:, 0]]
+def count_within(runs: Runs, mask: Mask) -> Runs:
+    """Return how many frames are true in each run, shape (n,)."""
+    before = np.searchsorted(np.flatnonzero(mask), runs)
+    return before[:, 1] - before[:, 0]
 
 
 def bridge(runs: Runs, pause_ms: int) -> Runs:

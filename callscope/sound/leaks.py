@@ -9,18 +9,18 @@ import numpy as np
 
 from callscope.ports import SCORE_FRAME_MS
 from callscope.sound.frames import (
+    SILENCE_DBFS,
     Levels,
     Mask,
     Powers,
     as_intervals,
     as_runs,
-    count,
+    count_within,
     cover,
     find_runs,
     percentile,
     smooth,
     to_levels,
-    within,
 )
 from callscope.sound.speech import SpeechOptions
 from callscope.timeline import Interval
@@ -38,7 +38,7 @@ _AUDIBLE_DB = 20.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Line:
+class Line:
     """A channel, and what may echo in it."""
 
     own: Levels
@@ -48,11 +48,34 @@ class _Line:
     """Where the others are, or just were, louder by ``leak_db``."""
 
 
-def remove_leaks(
-    powers: Sequence[Powers], regions: Sequence[Sequence[Interval]], *, options: SpeechOptions
-) -> list[list[Interval]]:
+def compare_channels(powers: Sequence[Powers], *, options: SpeechOptions) -> list[Line]:
     """
-    Return the regions without those parts that are another channel's echo.
+    Hold each channel against all others.
+
+    Parameters
+    ----------
+    powers : sequence of array of float64, shape (frames,)
+        Of all channels of the call, of one length.
+    options : SpeechOptions
+        What an echo is.
+
+    Returns
+    -------
+    list of Line
+        One for each channel.
+    """
+    levels = [to_levels(smooth(power, _SMOOTH_MS)) for power in powers]
+    lines = []
+    for channel, own in enumerate(levels):
+        quiet = np.full(len(own), SILENCE_DBFS)
+        others = np.maximum.reduce([quiet, *(level for i, level in enumerate(levels) if i != channel)])
+        lines.append(Line(own, others, _loudest_before(others, options) - own >= options.leak_db))
+    return lines
+
+
+def remove_leaks(line: Line, regions: Sequence[Interval], *, options: SpeechOptions) -> list[Interval]:
+    """
+    Return a channel's regions without those parts that are another channel's echo.
 
     Echo is sound that stays ``leak_db`` below another channel for ``min_leak_ms`` and rises and falls with it, within
     ``leak_delay_ms``. Somebody who speaks softly while another shouts does neither for long. A region is dropped when
@@ -60,41 +83,31 @@ def remove_leaks(
 
     Parameters
     ----------
-    powers : sequence of array of float64, shape (frames,)
-        Of all channels of the call, of one length.
-    regions : sequence of sequence of Interval
-        For each channel, disjoint and ascending.
+    line : Line
+        The channel.
+    regions : sequence of Interval
+        Of this channel, disjoint and ascending.
     options : SpeechOptions
         Thresholds and durations.
 
     Returns
     -------
-    list of list of Interval
-        For each channel, disjoint and ascending, each inside one of the given regions.
+    list of Interval
+        Disjoint and ascending, each inside one of the given regions.
     """
-    if len(powers) == 1 or not any(regions):
-        return [list(found) for found in regions]
-    levels = [to_levels(smooth(power, _SMOOTH_MS)) for power in powers]
-    kept: list[list[Interval]] = []
-    for channel, found in enumerate(regions):
-        others = np.maximum.reduce([level for i, level in enumerate(levels) if i != channel])
-        line = _Line(levels[channel], others, _loudest_before(others, options) - levels[channel] >= options.leak_db)
-        runs = np.minimum(as_runs(found), len(others))
-        suspect = within(runs, count(line.drowned)) > 0
-        kept.append(
-            [
-                part
-                for region, run, is_suspect in zip(found, runs.tolist(), suspect.tolist(), strict=True)
-                for part in (_own_parts(line, region, run, options) if is_suspect else [region])
-            ]
-        )
-    return kept
+    runs = np.minimum(as_runs(regions), len(line.own))
+    suspect = count_within(runs, line.drowned) > 0
+    return [
+        part
+        for region, run, is_suspect in zip(regions, runs.tolist(), suspect.tolist(), strict=True)
+        for part in (_own_parts(line, region, run, options) if is_suspect else [region])
+    ]
 
 
 def _loudest_before(levels: Levels, options: SpeechOptions) -> Levels:
     """Return for each frame the loudest of those that may echo in it, shape (frames,)."""
     behind, ahead = options.leak_delay_ms // SCORE_FRAME_MS, _SMOOTH_MS // SCORE_FRAME_MS // 2
-    loudest = np.pad(levels, (behind, ahead), mode="edge")
+    loudest = np.concatenate([np.full(behind, levels[0]), levels, np.full(ahead, levels[-1])])
     width = 1
     while width <= behind + ahead:  # each step doubles what a frame has seen, or completes it
         step = min(width, behind + ahead + 1 - width)
@@ -103,7 +116,7 @@ def _loudest_before(levels: Levels, options: SpeechOptions) -> Levels:
     return loudest
 
 
-def _own_parts(line: _Line, region: Interval, run: Sequence[int], options: SpeechOptions) -> list[Interval]:
+def _own_parts(line: Line, region: Interval, run: Sequence[int], options: SpeechOptions) -> list[Interval]:
     """Return the parts of a region, whose frames are ``run``, that are no echo."""
     start, end = run
     level = line.own[start:end]
@@ -124,17 +137,17 @@ def _own_parts(line: _Line, region: Interval, run: Sequence[int], options: Speec
         return []
     foreign = find_runs(~audible | echo)
     foreign = foreign[(foreign[:, 1] - foreign[:, 0]) * SCORE_FRAME_MS >= options.min_leak_ms]
-    foreign = foreign[within(foreign, count(echo)) > 0]
+    foreign = foreign[count_within(foreign, echo) > 0]
     foreign = foreign[[is_echo(first, last) for first, last in foreign.tolist()]]
     parts = find_runs(~cover(foreign, frames))
-    spoken = within(parts, count(audible)) * SCORE_FRAME_MS
+    spoken = count_within(parts, audible) * SCORE_FRAME_MS
     return [
         Interval(max(region.start_ms, part.start_ms), min(region.end_ms, part.end_ms))
         for part in as_intervals(parts[spoken >= options.min_speech_ms] + start)
     ]
 
 
-def _similarity(line: _Line, start: int, end: int, options: SpeechOptions) -> float:
+def _similarity(line: Line, start: int, end: int, options: SpeechOptions) -> float:
     """
     Return how alike the ups and downs of a channel and of the others are, at the echo delay that fits best.
 

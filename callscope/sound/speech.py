@@ -18,11 +18,10 @@ from callscope.sound.frames import (
     as_intervals,
     as_runs,
     bridge,
-    count,
+    count_within,
     cover,
     find_runs,
     percentile,
-    within,
 )
 from callscope.timeline import Interval
 
@@ -101,12 +100,11 @@ def find_speech(scores: Scores, levels: Levels, *, options: SpeechOptions) -> li
     """
     if len(scores) > len(levels) + 1:
         raise RegionOutsideRecording(f"there are {len(scores)} scores for {len(levels)} frames of sound")
-    likely = scores[: len(levels)] >= options.speech_off
-    certain = count(scores[: len(levels)] >= options.speech_on)
-    candidates = find_runs(likely)
-    speech = candidates[within(candidates, certain) > 0]
+    scores = scores[: len(levels)]
+    candidates = find_runs(scores >= options.speech_off)
+    speech = candidates[count_within(candidates, scores >= options.speech_on) > 0]
     regions = bridge(speech, options.min_silence_ms)
-    spoken = within(regions, count(cover(speech, len(levels))))
+    spoken = count_within(regions, cover(speech, len(levels)))
     regions = regions[spoken * SCORE_FRAME_MS >= options.min_speech_ms]
     return as_intervals(_cut(_refine(regions, levels, options), levels, options))
 

@@ -7,7 +7,7 @@ import pytest
 
 from callscope.ports import SAMPLE_RATE_HZ, Channel
 from callscope.sound.frames import frame_powers
-from callscope.sound.leaks import remove_leaks
+from callscope.sound.leaks import compare_channels, remove_leaks
 from callscope.sound.speech import SpeechOptions
 from callscope.timeline import Interval
 from tests.sounds import as_pcm
@@ -49,7 +49,8 @@ def line(*sounds: Wave, seed: int) -> Wave:
 
 def removed(channels: list[Wave], regions: list[list[Interval]]) -> list[list[Interval]]:
     powers = [frame_powers(Channel(as_pcm(wave), SAMPLE_RATE_HZ)) for wave in channels]
-    return remove_leaks(powers, regions, options=OPTIONS)
+    lines = compare_channels(powers, options=OPTIONS)
+    return [remove_leaks(line, found, options=OPTIONS) for line, found in zip(lines, regions, strict=True)]
 
 
 def kept(channels: list[Wave], *regions: Interval) -> list[Interval]:

@@ -31,27 +31,24 @@ class _Memory(nn.Module):
         self.before = (config.lorder - 1) * config.lstride
         self.after = config.rorder * config.rstride
         self.rstride = config.rstride
-        self.conv_left = nn.Conv2d(
-            size, size, (config.lorder, 1), dilation=(config.lstride, 1), groups=size, bias=False
-        )
-        self.conv_right = (
-            nn.Conv2d(size, size, (config.rorder, 1), dilation=(config.rstride, 1), groups=size, bias=False)
-            if config.rorder
-            else None
-        )
+        size, left, right = config.proj_dim, config.lorder, config.rorder
+        self.conv_left = _depthwise(size, left, config.lstride, reach=(left - 1) * config.lstride)
+        self.conv_right = _depthwise(size, right, config.rstride, reach=right * config.rstride) if right else None
 
     @override
     def forward(self, x: Tensor) -> Tensor:
-        # Frames stay the outer dimension, which convolutions know as "channels last": nothing is transposed.
-        padded = functional.pad(x, (0, 0, self.before, self.after)).unsqueeze(2).permute(0, 3, 1, 2)
-        memory = x + _frames_first(self.conv_left(padded[:, :, : self.before + x.shape[1]]))
+        # Frames stay the outer dimension, which convolutions know as "channels last": nothing is transposed. They pad
+        # both sides by themselves, cheaper than a copy; the outputs that only the other side's padding gives are left.
+        columns = x.unsqueeze(2).permute(0, 3, 1, 2)
+        frames = x.shape[1]
+        memory: Tensor = columns + self.conv_left(columns)[:, :, :frames]
         if self.conv_right is not None:
-            memory += _frames_first(self.conv_right(padded[:, :, self.before + self.rstride :]))
-        return memory
+            memory += self.conv_right(columns)[:, :, -frames:]
+        return memory.permute(0, 2, 3, 1).squeeze(2)
 
 
-def _frames_first(columns: Tensor) -> Tensor:
-    return columns.permute(0, 2, 3, 1).squeeze(2)
+def _depthwise(size: int, order: int, stride: int, *, reach: int) -> nn.Conv2d:
+    return nn.Conv2d(size, size, (order, 1), dilation=(stride, 1), padding=(reach, 0), groups=size, bias=False)
 
 
 class _Block(nn.Module):

@@ -19,9 +19,11 @@ from models.ledger.overview import (
     AttemptOutcome,
     DeadRecording,
     RecordingProgress,
+    Span,
     count_states,
     list_dead,
     progress,
+    span,
 )
 from models.tables import State
 
@@ -30,6 +32,7 @@ __all__ = [
     "DeadRecording",
     "Discovered",
     "RecordingProgress",
+    "Span",
     "State",
     "Taken",
     "count_states",
@@ -42,5 +45,6 @@ __all__ = [
     "mark_started",
     "progress",
     "replay",
+    "span",
     "take",
 ]

@@ -59,6 +59,20 @@ class RecordingProgress:
     """From its discovery to its end, or to now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How far some recordings got together, and how long that took by the database's clock."""
+
+    recordings: int
+    finished: int
+    with_result: int
+    """Of the finished ones: done, or without speech."""
+    elapsed_ms: int
+    """From the first job sent to the last end so far; 0 while there is none."""
+    workers: tuple[str, ...]
+    """Host, process and device of each worker that took one up."""
+
+
 def list_dead(session: Session, *, limit: int) -> list[DeadRecording]:
     """Return recordings that were given up, the latest first, at most ``limit``."""
     dead = select(Recording).where(Recording.state == State.DEAD).order_by(Recording.finished_at.desc()).limit(limit)
@@ -105,6 +119,21 @@ def progress(session: Session, *, limit: int = 200) -> list[RecordingProgress]:
         for row, elapsed_ms in rows
     ]
     return newest_first[::-1]
+
+
+def span(session: Session, *, prefix: str) -> Span:
+    """Return how far the recordings got whose keys begin so."""
+    elapsed = func.max(Recording.finished_at) - func.min(Recording.sent_at)
+    row = session.execute(
+        select(
+            func.count(),
+            func.count(Recording.finished_at),
+            func.count().filter(Recording.state.in_((State.DONE, State.NO_SPEECH))),
+            func.coalesce(cast(func.extract("epoch", elapsed) * 1_000, BigInteger), 0),
+            func.array_agg(Recording.worker.distinct()).filter(Recording.worker.is_not(None)),
+        ).where(Recording.key.startswith(prefix, autoescape=True))
+    ).one()
+    return Span(*row[:4], workers=tuple(filter(None, row[4] or ())))
 
 
 def _outcome(entry: Mapping[str, Any]) -> AttemptOutcome:

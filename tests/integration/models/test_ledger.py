@@ -387,3 +387,26 @@ def test_progress_tells_state_stage_and_time(engine: Engine, run_sql: RunSql) ->
 def test_every_state_is_counted(engine: Engine) -> None:
     with transaction(engine) as session:
         assert ledger.count_states(session) == dict.fromkeys(State, 0)
+
+
+def test_a_span_reaches_from_the_first_job_sent_to_the_last_end(engine: Engine, run_sql: RunSql) -> None:
+    steps.discover(engine, "run_1/a.wav", "run_1/b.wav", "run_1/c.wav", "run_1/d.wav", "runs1/other.wav")
+    jobs = {taken.job.ref.key: taken.job for taken in steps.take(engine)}
+    steps.finish(engine, jobs["run_1/a.wav"])
+    steps.finish(engine, jobs["run_1/b.wav"])
+    steps.start(engine, jobs["run_1/c.wav"])
+    steps.fail(engine, jobs["run_1/c.wav"], FailureKind.PERMANENT)
+    run_sql("UPDATE recording SET sent_at = now() - interval '1 day' WHERE key LIKE 'runs%'")
+    run_sql("UPDATE recording SET sent_at = now() - interval '90 s' WHERE key LIKE '%b.wav'")
+    run_sql("UPDATE recording SET finished_at = now() - interval '30 s' WHERE finished_at IS NOT NULL")
+    run_sql("UPDATE recording SET finished_at = now() - interval '10 s' WHERE key LIKE '%a.wav'")
+    with transaction(engine) as session:
+        told = ledger.span(session, prefix="run_1/")
+    assert (told.recordings, told.finished, told.with_result) == (4, 3, 2)
+    assert 80_000 <= told.elapsed_ms < 81_000
+    assert told.workers == (steps.WORKER,)
+
+
+def test_a_span_of_nothing(engine: Engine) -> None:
+    with transaction(engine) as session:
+        assert ledger.span(session, prefix="run/") == ledger.Span(0, 0, 0, 0, ())

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, cast, func, select
 from sqlalchemy.orm import Session
 
-from models.tables import Recording, State
+from models.tables import Analysis, Recording, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,16 @@ class RecordingProgress:
 class Span:
     """How far some recordings got together, and how long that took by the database's clock."""
 
-    recordings: int
-    finished: int
-    with_result: int
+    recordings: int = 0
+    finished: int = 0
+    with_result: int = 0
     """Of the finished ones: done, or without speech."""
-    elapsed_ms: int
+    elapsed_ms: int = 0
     """From the first job sent to the last end so far; 0 while there is none."""
-    workers: tuple[str, ...]
+    workers: tuple[str, ...] = ()
     """Host, process and device of each worker that took one up."""
+    engines: tuple[str, ...] = ()
+    """What made the results, such as ``onnx-int8``."""
 
 
 def list_dead(session: Session, *, limit: int) -> list[DeadRecording]:
@@ -123,7 +125,9 @@ def progress(session: Session, *, limit: int = 200) -> list[RecordingProgress]:
 
 def span(session: Session, *, prefix: str) -> Span:
     """Return how far the recordings got whose keys begin so."""
+    chosen = Recording.key.startswith(prefix, autoescape=True)
     elapsed = func.max(Recording.finished_at) - func.min(Recording.sent_at)
+    engines = select(Analysis.engine).distinct().join(Recording).where(chosen)
     row = session.execute(
         select(
             func.count(),
@@ -131,9 +135,10 @@ def span(session: Session, *, prefix: str) -> Span:
             func.count().filter(Recording.state.in_((State.DONE, State.NO_SPEECH))),
             func.coalesce(cast(func.extract("epoch", elapsed) * 1_000, BigInteger), 0),
             func.array_agg(Recording.worker.distinct()).filter(Recording.worker.is_not(None)),
-        ).where(Recording.key.startswith(prefix, autoescape=True))
+        ).where(chosen)
     ).one()
-    return Span(*row[:4], workers=tuple(filter(None, row[4] or ())))
+    workers = tuple(filter(None, row[4] or ()))
+    return Span(*row[:4], workers=workers, engines=tuple(session.scalars(engines)))
 
 
 def _outcome(entry: Mapping[str, Any]) -> AttemptOutcome:

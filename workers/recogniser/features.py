@@ -26,7 +26,7 @@ _CACHED_FRAMES = 250
 
 class FilterBank(nn.Module):
     """
-    Log-mel filter bank as Kaldi computes it (snip_edges, no dither), to within 1e-3 of its own logarithms.
+    Log-mel filter bank as Kaldi computes it (snip_edges, no dither), to within the rounding of float32.
 
     Parameters
     ----------

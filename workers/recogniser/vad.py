@@ -27,10 +27,6 @@ class _Memory(nn.Module):
 
     def __init__(self, config: FsmnConfig) -> None:
         super().__init__()
-        size = config.proj_dim
-        self.before = (config.lorder - 1) * config.lstride
-        self.after = config.rorder * config.rstride
-        self.rstride = config.rstride
         size, left, right = config.proj_dim, config.lorder, config.rorder
         self.conv_left = _depthwise(size, left, config.lstride, reach=(left - 1) * config.lstride)
         self.conv_right = _depthwise(size, right, config.rstride, reach=right * config.rstride) if right else None
@@ -38,7 +34,7 @@ class _Memory(nn.Module):
     @override
     def forward(self, x: Tensor) -> Tensor:
         # Frames stay the outer dimension, which convolutions know as "channels last": nothing is transposed. They pad
-        # both sides by themselves, cheaper than a copy; the outputs that only the other side's padding gives are left.
+        # both sides by themselves, cheaper than a copy; what they give beyond the frames is left out.
         columns = x.unsqueeze(2).permute(0, 3, 1, 2)
         frames = x.shape[1]
         memory: Tensor = columns + self.conv_left(columns)[:, :, :frames]
@@ -62,7 +58,7 @@ class _Block(nn.Module):
     def forward(self, x: Tensor, padding: Tensor | None) -> Tensor:
         x = self.linear(x)
         if padding is not None:
-            x = x.masked_fill_(padding, 0)
+            x.masked_fill_(padding, 0)
         return functional.relu_(self.affine(self.fsmn_block(x)))
 
 

@@ -49,13 +49,23 @@ _FULL_SCALE = 32_768.0
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Which load a device can work off in a time that a person waits."""
+    """Which load a device works off in a time that a person waits."""
 
     mean_ms: int
     """Mean duration of a call."""
+    recordings: tuple[int, ...]
+    """End to end: how many beside stock FunASR, then how many by callscope alone."""
+    paired_files: int
+    """File to result: how many recordings beside stock FunASR."""
+    files: int
+    """File to result: how many recordings by callscope alone, all at once."""
 
 
-PROFILES = {"cpu": Profile(mean_ms=52_000), "gpu": Profile(mean_ms=240_000)}
+PROFILES = {
+    "cpu": Profile(mean_ms=52_000, recordings=(100, 1_000), paired_files=24, files=60),
+    "gpu": Profile(mean_ms=240_000, recordings=(100, 1_000), paired_files=24, files=1_000),
+    "quick": Profile(mean_ms=33_000, recordings=(6, 12), paired_files=3, files=6),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +123,13 @@ class Load:
         self.seed = seed
         self._folder = folder / f"mean-{mean_ms}-seed-{seed}"
 
+    def plan(self, count: int, *, start: int = 0) -> list[Call]:
+        """Return the calls from number ``start`` on, without their sound."""
+        return [plan_call(number, mean_ms=self.mean_ms, seed=self.seed) for number in range(start, start + count)]
+
     def take(self, count: int, *, start: int = 0) -> list[CallFile]:
         """Return the calls from number ``start`` on, written to disk."""
-        return [
-            self._write(plan_call(number, mean_ms=self.mean_ms, seed=self.seed))
-            for number in range(start, start + count)
-        ]
+        return [self._write(call) for call in self.plan(count, start=start)]
 
     def of_length(self, duration_ms: int) -> CallFile:
         """Return a call of exactly this length."""

@@ -22,7 +22,7 @@ STOCK = "stock_funasr"
 CALLSCOPE = "callscope"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Bench:
     """What every stage is given."""
 
@@ -34,6 +34,14 @@ class Bench:
     """Where a stage may keep what it needs again: exported models, caches."""
     quick: bool
     """A run for the tests: the smallest load that still shows everything."""
+    recordings: tuple[int, ...]
+    """End to end: how many beside stock FunASR, then how many by callscope alone."""
+    paired_files: int
+    """File to result: how many recordings beside stock FunASR."""
+    files: int
+    """File to result: how many recordings by callscope alone, all at once."""
+    processes: int
+    """Of callscope's worker on the device."""
     progress: Callable[[str], None]
     """Told what begins, in words for a person."""
 

@@ -1,0 +1,320 @@
+"""
+Stage "end-to-end": objects in the S3 server, through producer, queue, worker and writer, to rows in Postgres.
+
+callscope and stock FunASR have a cluster each, with a Postgres and a Valkey of its own, on the same S3 server and the
+same objects. Both are loaded and warm before the first measurement, and take turns; the one whose turn it isn't has no
+producer and so nothing to do. The time is the ledger's: from the first job sent to the last row stored.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from bench.calls import CallFile
+from bench.choice import StockSetup, choose_stock
+from bench.machine import peak_resident_mb, resident_mb
+from bench.report import contenders_table
+from bench.stage import CALLSCOPE, STOCK, Bench, Speed
+from callscope.errors import ConfigurationFault
+from callscope.ports import Storage
+from callscope.processes import ChildSpec, Supervisor
+from callscope.settings import Settings
+from callscope.storage import open_storage
+from models import ledger
+from models.session import Engine, connected, transaction, upgrade
+from producer.run import audit
+from standalone.servers import run_servers
+from standalone.servers.launch import locked
+
+PAIRED, LONG, WARM_UP = "paired", "long", "warm-up"
+"""First part of the keys: recordings that both contenders do, those that callscope does alone, those before."""
+
+SAMPLE_EVERY = 100
+"""Recordings between two looks at the worker's memory."""
+
+_CHUNK = 50
+"""Recordings that a contender does before it is the other's turn."""
+_WARM_UP = 4
+_POLL_S = 0.5
+_PATIENCE_S = 1_800
+_LEASE_MS = 3_600_000
+"""The stock worker gives no signs of life."""
+_GRACE_MS = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Some recordings through a whole cluster."""
+
+    engine: str
+    recordings: int
+    audio_s: float
+    wall_s: float
+    resident: tuple[tuple[int, float], ...] = ()
+    """Recordings finished, and MB that the workers held then."""
+    peak_mb: float = 0.0
+
+    def __add__(self, other: Run) -> Run:
+        return Run(
+            self.engine,
+            self.recordings + other.recordings,
+            self.audio_s + other.audio_s,
+            self.wall_s + other.wall_s,
+            self.resident + tuple((self.recordings + count, mb) for count, mb in other.resident),
+            max(self.peak_mb, other.peak_mb),
+        )
+
+    @property
+    def speed(self) -> Speed:
+        """As every stage tells it."""
+        return Speed(self.engine, self.audio_s, self.wall_s)
+
+    @property
+    def growth_mb(self) -> float | None:
+        """From the end of the first `SAMPLE_EVERY` recordings to the end of all; None for fewer than twice as many."""
+        return round(self.resident[-1][1] - self.resident[0][1], 1) if len(self.resident) > 1 else None
+
+    def as_data(self) -> dict[str, object]:
+        """Return the JSON form."""
+        return {
+            **self.speed.as_data(),
+            "recordings": self.recordings,
+            "channel_s": round(2 * self.audio_s, 1),
+            "memory": {
+                "peak_mb": self.peak_mb,
+                "growth_mb": self.growth_mb,
+                "resident_mb": [list(sample) for sample in self.resident],
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EndToEnd:
+    """What the stage found out."""
+
+    callscope: Run
+    stock: Run
+    """The same recordings."""
+    longer: tuple[Run, ...]
+    """More recordings, by callscope alone."""
+    setup: StockSetup
+    audited: int
+    """Recordings of which the audit found everything in order."""
+
+    def as_data(self) -> dict[str, object]:
+        """Return the stage's part of the JSON document."""
+        runs = (self.callscope, *self.longer)
+        return {
+            CALLSCOPE: {**self.callscope.as_data(), "runs": {str(run.recordings): run.as_data() for run in runs}},
+            STOCK: {**self.stock.as_data(), "setup": self.setup.as_data()},
+            "times_stock": round(self.callscope.speed.rtfx / self.stock.speed.rtfx, 2),
+            "linearity": {
+                str(run.recordings): round(run.speed.rtfx / self.callscope.speed.rtfx, 3) for run in self.longer
+            },
+            "audited": self.audited,
+        }
+
+    def tables(self) -> list[Table]:
+        """Return what a person is shown."""
+        paired = contenders_table(
+            f"End to end, bucket to rows, {self.callscope.recordings} recordings",
+            {CALLSCOPE: self.callscope.speed, STOCK: self.stock.speed},
+        )
+        runs = Table(title="callscope by itself", title_justify="left", header_style="bold")
+        for heading in ("recordings", "audio s", "wall s", "RTFx", "worker's peak MB", "growth MB"):
+            runs.add_column(heading, justify="right")
+        for run in (self.callscope, *self.longer):
+            runs.add_row(
+                f"{run.recordings:,}",
+                f"{run.audio_s:,.0f}",
+                f"{run.wall_s:,.1f}",
+                f"{run.speed.rtfx:,.1f}",
+                f"{run.peak_mb:,.0f}",
+                "" if run.growth_mb is None else f"{run.growth_mb:+.1f}",
+            )
+        return [paired, runs]
+
+
+def run(bench: Bench) -> EndToEnd:
+    """Run both clusters on the first of `Bench.recordings`, and callscope's alone on the others."""
+    setup = choose_stock(bench)
+    paired, *longer = bench.recordings
+    chunks = [range(start, min(start + _CHUNK, paired)) for start in range(0, paired, _CHUNK)]
+    with ExitStack() as stack:
+        ours = stack.enter_context(_cluster(CALLSCOPE, bench, _callscope_workers(bench)))
+        stock = stack.enter_context(
+            _cluster(STOCK, bench, _stock_workers(setup), lease_ms=_LEASE_MS, s3=ours.settings, threads=setup.threads)
+        )
+        bench.progress("end to end: uploading the recordings, loading the models")
+        ours.upload(WARM_UP, bench.load.take(_WARM_UP))
+        batches = [bench.load.take(len(chunk), start=chunk.start) for chunk in chunks]
+        for number, batch in enumerate(batches):
+            ours.upload(f"{PAIRED}-{number}", batch)
+        for cluster in (ours, stock):
+            cluster.measure(WARM_UP, bench.load.take(_WARM_UP))
+        runs: dict[str, list[Run]] = {CALLSCOPE: [], STOCK: []}
+        for number, batch in enumerate(batches):
+            for cluster in (ours, stock):
+                runs[cluster.name].append(cluster.measure(f"{PAIRED}-{number}", batch))
+                bench.progress(f"end to end: {cluster.name} {_told(runs[cluster.name][-1])}")
+        audited = stock.audit(WARM_UP, *(f"{PAIRED}-{number}" for number in range(len(batches))))
+        alone = []
+        for count in longer:
+            prefix, files = f"{LONG}-{count}", bench.load.take(count)
+            ours.upload(prefix, files)
+            alone.append(ours.measure(prefix, files))
+            bench.progress(f"end to end: {CALLSCOPE} {_told(alone[-1])}")
+        audited += ours.audit("")
+    return EndToEnd(_sum(runs[CALLSCOPE]), _sum(runs[STOCK]), tuple(alone), setup, audited)
+
+
+@dataclass(slots=True)
+class _Cluster:
+    """Servers, writers and workers of one contender; the producer runs while something is measured."""
+
+    name: str
+    settings: Settings
+    engine: Engine
+    storage: Storage
+    supervisor: Supervisor
+    servers: Supervisor
+
+    def upload(self, prefix: str, files: Sequence[CallFile]) -> None:
+        for file in files:
+            self.storage.put(self.settings.bucket, f"{prefix}/{file.path.name}", file.path)
+
+    def measure(self, prefix: str, files: Sequence[CallFile]) -> Run:
+        """Let the producer find what lies under a prefix, and return when all of it is stored."""
+        settings = self.settings.model_copy(update={"prefix": f"{prefix}/"})
+        self.supervisor.start(_child("producer", settings, "-m", "callscope", "produce"))
+        resident: list[tuple[int, float]] = []
+        deadline = time.monotonic() + _PATIENCE_S
+        span = ledger.Span()
+        while span.finished < len(files):
+            time.sleep(_POLL_S)
+            self._check()
+            before = span
+            with transaction(self.engine) as session:
+                span = ledger.span(session, prefix=settings.prefix)
+            if span.finished > before.finished:
+                deadline = time.monotonic() + _PATIENCE_S
+            elif time.monotonic() > deadline:
+                raise ConfigurationFault(f"{self.name} stands still at {span.finished} of {len(files)} recordings")
+            if span.finished // SAMPLE_EVERY > before.finished // SAMPLE_EVERY:
+                resident.append((span.finished, sum(resident_mb(pid) for pid in _pids(span))))
+        self.supervisor.stop(["producer"])
+        if span.with_result != len(files):
+            raise ConfigurationFault(f"{self.name} has no result of {len(files) - span.with_result} recordings")
+        return Run(
+            engine=", ".join(span.engines),
+            recordings=len(files),
+            audio_s=sum(file.duration_s for file in files),
+            wall_s=span.elapsed_ms / 1000,
+            resident=tuple(resident),
+            peak_mb=sum(peak_resident_mb(pid) for pid in _pids(span)),
+        )
+
+    def audit(self, *prefixes: str) -> int:
+        """Prove that nothing was lost and nothing is doubled; return how many recordings were looked at."""
+        listed = 0
+        for prefix in prefixes:
+            report = audit(self.settings.model_copy(update={"prefix": prefix}), self.storage, self.engine)
+            if not report.clean:
+                raise ConfigurationFault(f"the audit of {self.name}'s rows isn't clean", why=str(report))
+            listed += report.listed_count
+        return listed
+
+    def _check(self) -> None:
+        for ended in [*self.servers.check(), *self.supervisor.check()]:
+            tail = self.supervisor.process(ended.name).log_tail() if ended.name in self.supervisor.restarts else ""
+            raise ConfigurationFault(f"{self.name}: {ended.name} ended with {ended.code}", why=tail)
+
+
+@contextmanager
+def _cluster(
+    name: str,
+    bench: Bench,
+    workers: Sequence[Sequence[str]],
+    *,
+    lease_ms: int | None = None,
+    s3: Settings | None = None,
+    threads: int | None = None,
+) -> Iterator[_Cluster]:
+    """Run servers, writers and workers of a contender, on the S3 server of another where one is given."""
+    folder = bench.folder / name
+    _forget(folder)
+    given = {} if s3 is None else {key: getattr(s3, key) for key in ("s3_endpoint", "s3_access_key", "s3_secret_key")}
+    settings = bench.settings.model_copy(
+        update={
+            "state_folder": folder,
+            "store": "s3",
+            "bucket": "bench",
+            "key_pattern": "{queue}/{call_id}.{ext}",
+            "stable_ms": 500,
+            "sweep_ms": 2_000,
+            "window": 256,
+            "lease_ms": lease_ms or bench.settings.lease_ms,
+            "cpu_threads": threads or bench.threads,
+            **given,
+        }
+    )
+    with run_servers(settings) as servers, Supervisor() as supervisor:
+        settings = servers.settings
+        upgrade(settings.require_database_url())
+        storage = open_storage(settings)
+        storage.ensure_bucket(settings.bucket)
+        supervisor.start(_child("writers", settings, "-m", "callscope", "write", "--processes", "1"))
+        for number, arguments in enumerate(workers):
+            supervisor.start(_child(f"worker-{number}", settings, "-m", *arguments))
+        with connected(settings.require_database_url()) as engine:
+            yield _Cluster(name, settings, engine, storage, supervisor, servers.supervisor)
+
+
+def _callscope_workers(bench: Bench) -> list[list[str]]:
+    return [["callscope", "work", "--devices", ",".join([bench.settings.device] * bench.processes)]]
+
+
+def _stock_workers(setup: StockSetup) -> list[list[str]]:
+    return [["bench.stock_worker", *setup.arguments]] * setup.processes
+
+
+def _child(name: str, settings: Settings, *arguments: str) -> ChildSpec:
+    return ChildSpec(
+        name,
+        (sys.executable, *arguments),
+        settings.state_folder / "logs" / f"{name}.log",
+        env=settings.as_environment(),
+        grace_ms=_GRACE_MS,
+    )
+
+
+def _forget(folder: Path) -> None:
+    """Empty the state folder of the last run."""
+    with locked(folder.resolve()):
+        for child in folder.iterdir():
+            if child.is_dir():
+                shutil.rmtree(child)
+
+
+def _pids(span: ledger.Span) -> list[int]:
+    """Return the workers' process numbers: a worker is named by host, process and device."""
+    return [int(worker.split(":")[1]) for worker in span.workers]
+
+
+def _sum(runs: Sequence[Run]) -> Run:
+    total = runs[0]
+    for run in runs[1:]:
+        total = total + run
+    return total
+
+
+def _told(run: Run) -> str:
+    return f"did {run.recordings} recordings at {run.speed.rtfx:,.1f}x"

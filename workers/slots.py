@@ -37,10 +37,9 @@ class SlotKeeper(bootsteps.StartStopStep):  # type: ignore[misc]
 
     @override
     def start(self, consumer: Any) -> None:
-        """Begin to look; called again after each reconnection, with a new channel."""
+        """Begin to look; called again after each reconnection, with new channels."""
         self._seen = set()
-        qos = consumer.task_consumer.channel.qos
-        self._timer = consumer.timer.call_repeatedly(LOOK_S, self._look, (qos,))
+        self._timer = consumer.timer.call_repeatedly(LOOK_S, self.look_at, (consumer,))
 
     @override
     def stop(self, consumer: Any) -> None:
@@ -48,15 +47,23 @@ class SlotKeeper(bootsteps.StartStopStep):  # type: ignore[misc]
         if self._timer is not None:
             self._timer.cancel()
 
-    def _look(self, qos: Any) -> None:  # noqa: ANN401 - kombu's, which has no types
-        working = {request.message.delivery_tag for request in list(state.reserved_requests)}
-        held = set(qos._delivered) - set(qos._dirty) - working  # noqa: SLF001 - there is no other way to ask
-        for tag in held & self._seen:
+    def look_at(self, consumer: Any) -> None:  # noqa: ANN401
+        """Give back what was held at the last look too and is worked on by nobody."""
+        # A dict's values are listed in one go; the set of reserved requests would change under our hands.
+        working = {request.message.delivery_tag for request in list(state.requests.values())}
+        held: dict[str, Any] = {}
+        # The second one is `workers.urgent`'s; writers have none.
+        for each in (consumer.task_consumer, getattr(consumer, "urgent_consumer", None)):
+            if each:
+                qos = each.channel.qos
+                tags = set(qos._delivered) - set(qos._dirty) - working  # noqa: SLF001 - there is no other way to ask
+                held |= dict.fromkeys(tags, qos)
+        for tag in held.keys() & self._seen:
             try:
-                qos.reject(tag, requeue=True)
+                held[tag].reject(tag, requeue=True)
             except (redis.RedisError, OSError) as error:
                 _log.warning("slot_still_held", why=str(error))
                 break
             _log.warning("slot_given_back", delivery_tag=tag)
-            held.discard(tag)
-        self._seen = held
+            del held[tag]
+        self._seen = set(held)

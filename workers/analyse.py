@@ -1,9 +1,10 @@
 """
-The GPU worker: one process on one device, with a few recordings in flight on threads.
+The GPU worker: one process on one device, with many recordings in flight on threads.
 
 Started by `workers.supervise`. The recogniser is loaded before the first job is taken, so that a wrong checkpoint or
-a missing device burns no attempt. The process for the `isolate` queue is the same with one recording at a time and
-loads its recogniser with its first job, since most of the time there is none.
+a missing device burns no attempt. Urgent jobs have threads of their own (`workers.urgent`). The process for the
+`isolate` queue is the same with one recording at a time and loads its recogniser with its first job, since most of the
+time there is none.
 """
 
 from __future__ import annotations
@@ -14,35 +15,41 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from functools import cache
 
 from celery.worker import state
 
 from callscope.cli import tell
-from callscope.errors import ConfigurationFault
+from callscope.errors import ConfigurationFault, DeviceLost
 from callscope.jobs import ANALYSE_QUEUE, ANALYSE_TASK, ISOLATE_QUEUE, AnalyseJob, AttemptNote, unpack
 from callscope.logs import configure_logging
-from callscope.ports import Recogniser
 from callscope.settings import Settings, load_settings
 from callscope.storage import open_storage
-from workers.attempt import AttemptContext, make_attempt
+from workers.attempt import AttemptContext, SharedRecogniser, make_attempt
 from workers.celery import app
+from workers.devices import recordings_in_flight
 from workers.failpoints import Failpoint
 from workers.inflight import Flights
 from workers.notes import NotePublisher
 from workers.recogniser import load_recogniser
 from workers.scratch import scratch_folder
 from workers.supervise import EXIT_REFUSED
+from workers.urgent import URGENT_SLOTS, CountingPool, Lanes
 
 
 def analyse(packed: str, context: AttemptContext, publisher: NotePublisher, flights: Flights) -> None:
     """Make the attempt that a job asks for, and send its notes."""
     job = unpack(AnalyseJob, packed)
-    with flights.of(job) as landed:
+    with flights.of(job) as flight:
         if not context.stopping():
             publisher.started(AttemptNote(job.recording_id, job.attempt, context.worker))
-        note = make_attempt(job, context)
-        landed()
+        try:
+            note = make_attempt(job, context, on_stage=flight.enter)
+        except DeviceLost as error:
+            flights.lose_device(error, told_by=flight)
+            return
+        flight.land()
         publisher.ended(note)
 
 
@@ -55,10 +62,15 @@ def run_worker(settings: Settings, *, queue: str) -> int:
     ConfigurationFault
         Checkpoint, device, store or broker can't work as configured; nothing was taken from the queue.
     """
-    recogniser = _once(lambda: load_recogniser(settings))
-    threads = 1
+    with ExitStack() as stack:
+        recogniser = _once(lambda: stack.enter_context(closing(load_recogniser(settings))))
+        return _run_worker(settings, recogniser, queue)
+
+
+def _run_worker(settings: Settings, recogniser: Callable[[], SharedRecogniser], queue: str) -> int:
+    slots, urgent_slots = 1, 0
     if queue == ANALYSE_QUEUE:
-        threads = settings.threads
+        slots, urgent_slots = recordings_in_flight(settings), URGENT_SLOTS
         recogniser()
     worker = f"{socket.gethostname()}:{os.getpid()}:{settings.device}"
     publisher = NotePublisher(app, stopping=_is_stopping)
@@ -78,10 +90,12 @@ def run_worker(settings: Settings, *, queue: str) -> int:
         def _analyse(recording_id: int, packed: str) -> None:  # noqa: ARG001 - shown by Flower
             analyse(packed, context, publisher, flights)
 
+        app.steps["consumer"].add(Lanes)
         with flights.beating():
             code: int | None = app.Worker(
-                pool="threads",
-                concurrency=threads,
+                pool=CountingPool,
+                concurrency=slots + urgent_slots,
+                urgent_slots=urgent_slots,
                 queues=[queue],
                 hostname=f"{queue}-{settings.device.replace(':', '')}-{os.getpid()}@{socket.gethostname()}",
                 # Neither is used, and each costs a round of messages among all workers at start.
@@ -97,11 +111,11 @@ def _is_stopping() -> bool:
     return state.should_stop is not None or state.should_terminate is not None
 
 
-def _once(load: Callable[[], Recogniser]) -> Callable[[], Recogniser]:
+def _once(load: Callable[[], SharedRecogniser]) -> Callable[[], SharedRecogniser]:
     """Return a function that loads on its first call, whichever thread makes it, and remembers."""
     lock, remembered = threading.Lock(), cache(load)
 
-    def get() -> Recogniser:
+    def get() -> SharedRecogniser:
         with lock:
             return remembered()
 

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import structlog
-from typing_extensions import override
 
-from callscope.calls import CallAnalysis, Language, Transcript
+from callscope.calls import CallAnalysis
 from callscope.errors import (
     AttemptFailed,
     CallscopeError,
     ConfigurationFault,
+    DeviceLost,
     ObjectGone,
     Outage,
     PermanentFailure,
 )
 from callscope.jobs import AnalyseJob, FailureKind, FailureNote, ResultNote
 from callscope.pipeline import AnalysisOptions, Stage, analyse_recording
-from callscope.ports import Clip, Recogniser, Samples, Scores, Storage
+from callscope.ports import Recogniser, Storage
 from callscope.processes import monotonic_ms
 from callscope.settings import Settings
 from callscope.sound.audio import AudioLimits, decode
 from workers.failpoints import Failpoint
-
-CLIPS_BETWEEN_LOOKS = 32
-"""An hour of speech takes a slow device minutes; a worker that was told to stop looks up this often."""
 
 MAX_MESSAGE_CHARS = 500
 
@@ -42,13 +40,28 @@ class Released(Exception):
     """The worker was told to stop: the attempt is given back."""
 
 
+class SharedRecogniser(Protocol):
+    """A loaded checkpoint that many attempts share."""
+
+    def bound(self, *, urgent: bool, look_up: Callable[[], None]) -> Recogniser:
+        """
+        Return what one attempt asks.
+
+        ``urgent`` goes ahead of the others. ``look_up`` is called every now and then while the attempt waits for the
+        device; what it raises ends the waiting.
+        """
+
+    def close(self) -> None:
+        """Give the device back."""
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptContext:
     """What every attempt of a process shares."""
 
     settings: Settings
     storage: Storage
-    recogniser: Callable[[], Recogniser]
+    recogniser: Callable[[], SharedRecogniser]
     """Loads it on the first call, when it wasn't yet."""
     scratch: Path
     """A folder of this process alone."""
@@ -57,22 +70,54 @@ class AttemptContext:
     """Host, process and device, for the notes."""
     failpoint: Failpoint | None = None
 
+    def look_up(self) -> None:
+        """
+        Look up from the work.
 
-def make_attempt(job: AnalyseJob, context: AttemptContext) -> ResultNote | FailureNote:
-    """Analyse a recording; whatever happens is told in the note, by the error's type."""
+        Raises
+        ------
+        Released
+            The worker was told to stop.
+        """
+        if self.stopping():
+            raise Released
+
+
+def make_attempt(
+    job: AnalyseJob, context: AttemptContext, *, on_stage: Callable[[Stage], None] = lambda _: None
+) -> ResultNote | FailureNote:
+    """
+    Analyse a recording; whatever happens is told in the note, by the error's type.
+
+    Parameters
+    ----------
+    job : AnalyseJob
+        Which recording.
+    context : AttemptContext
+        Shared by all attempts of the process.
+    on_stage : callable
+        Called as each stage begins.
+
+    Raises
+    ------
+    DeviceLost
+        Every attempt of the process has come to its end with this one.
+    """
     stage = Stage.FETCH
 
     def enter(next_stage: Stage) -> None:
         nonlocal stage
         stage = next_stage
-        if context.stopping():
-            raise Released
+        on_stage(stage)
+        context.look_up()
         if context.failpoint:
             context.failpoint.strike(stage, job.ref.key)
 
     try:
         analysis = _analyse(job, context, enter)
         enter(Stage.PUBLISH)
+    except DeviceLost:
+        raise
     except Exception as error:  # noqa: BLE001 - a task's outermost frame: every fault has a place in the ledger
         kind, code, message = _judge(error)
         log = _log.exception if code == _UNEXPECTED else _log.info
@@ -111,7 +156,7 @@ def _analyse(job: AnalyseJob, context: AttemptContext, enter: Callable[[Stage], 
     decoded_ms = monotonic_ms()
     analysis = analyse_recording(
         audio,
-        _Interruptible(context.recogniser(), look_up=lambda: enter(Stage.TRANSCRIBE)),
+        context.recogniser().bound(urgent=job.urgent, look_up=context.look_up),
         AnalysisOptions.for_call(settings, audio.facts, told_roles=job.channel_roles),
         on_stage=enter,
     )
@@ -149,38 +194,3 @@ def _judge(error: Exception) -> tuple[FailureKind, str, str]:  # noqa: PLR0911 -
 
 def _sentence(error: CallscopeError) -> str:
     return f"{error.what}: {error.why}" if error.why else error.what
-
-
-class _Interruptible(Recogniser):
-    """A recogniser that reads a long call in portions, and looks up before each."""
-
-    def __init__(self, recogniser: Recogniser, *, look_up: Callable[[], None]) -> None:
-        self._recogniser = recogniser
-        self._look_up = look_up
-
-    @property
-    @override
-    def checkpoint(self) -> str:
-        return self._recogniser.checkpoint
-
-    @property
-    @override
-    def engine(self) -> str:
-        return self._recogniser.engine
-
-    @property
-    @override
-    def device(self) -> str:
-        return self._recogniser.device
-
-    @override
-    def speech_scores(self, channels: Sequence[Samples]) -> list[Scores]:
-        return self._recogniser.speech_scores(channels)
-
-    @override
-    def transcribe(self, clips: Sequence[Clip], *, language: Language | None = None) -> list[Transcript]:
-        read: list[Transcript] = []
-        for start in range(0, len(clips), CLIPS_BETWEEN_LOOKS):
-            self._look_up()
-            read += self._recogniser.transcribe(clips[start : start + CLIPS_BETWEEN_LOOKS], language=language)
-        return read

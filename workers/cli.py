@@ -11,25 +11,31 @@ from callscope.logs import configure_logging
 from callscope.processes import stop_signals
 from callscope.settings import load_settings
 from workers.celery import require_broker
-from workers.devices import parse_devices
+from workers.devices import parse_devices, recogniser_options
 from workers.supervise import supervise
 
 
 @click.command()
 @click.option("--devices", help="cpu, or cuda:0,cuda:1: one process for each.  [default: CALLSCOPE_DEVICE]")
-def work(devices: str | None) -> None:
+@recogniser_options
+def work(devices: str | None, engine: str | None, dtype: str | None) -> None:
     """
     Run the analysis workers, one process a device, until stopped.
 
     SIGTERM costs no attempt: what is being analysed is given back. Needs the broker and the store, no database.
 
-    Example: callscope work --devices cuda:0,cuda:1
+    Example: callscope work --devices cuda:0,cuda:1 --engine torch --dtype bf16
     """
     settings = load_settings()
+    chosen = {"CALLSCOPE_ENGINE": engine, "CALLSCOPE_DTYPE": dtype}
     configure_logging(settings)
     require_broker()
     with stop_signals() as stopping:
-        went_well = supervise(parse_devices(devices or settings.device), stopping=stopping)
+        went_well = supervise(
+            parse_devices(devices or settings.device),
+            environment={name: value for name, value in chosen.items() if value},
+            stopping=stopping,
+        )
     sys.exit(0 if went_well else EXIT_FAILED)
 
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from callscope.errors import InvalidSetting, RecogniserFailed
+from callscope.errors import DeviceLost, InvalidSetting, RecogniserFailed
 from callscope.pipeline import Stage
 
 
@@ -20,6 +20,7 @@ class Fault(StrEnum):
     RAISE = "raise"
     HANG = "hang"
     """The thread sleeps for ever."""
+    LOSE_DEVICE = "lose-device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Failpoint:
                 os.kill(os.getpid(), signal.SIGKILL)
             case Fault.RAISE:
                 raise RecogniserFailed("the failpoint raised")
+            case Fault.LOSE_DEVICE:
+                raise DeviceLost("the failpoint lost the device")
             case Fault.HANG:
                 while True:
                     time.sleep(1)

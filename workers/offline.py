@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -18,7 +22,10 @@ from callscope.pipeline import AnalysisOptions, analyse_recording
 from callscope.ports import Recogniser
 from callscope.settings import Settings, load_settings
 from callscope.sound.audio import AudioLimits, decode
+from workers.devices import recogniser_options, recordings_in_flight
 from workers.recogniser import load_recogniser
+
+_ANALYSIS = TypeAdapter(CallAnalysis)
 
 
 def analyse_file(
@@ -39,6 +46,24 @@ def analyse_file(
     return analyse_recording(audio, recogniser, options)
 
 
+def analyse_files(
+    paths: Sequence[Path], recogniser: Recogniser, settings: Settings, *, language: Language | None = None
+) -> Iterator[tuple[Path, Future[CallAnalysis]]]:
+    """Analyse files beside each other; yield each, in their order, once it is done or has failed."""
+    threads = ThreadPoolExecutor(min(len(paths), recordings_in_flight(settings)))
+    waiting = deque(
+        (path, threads.submit(analyse_file, path, recogniser, settings, language=language)) for path in paths
+    )
+    try:
+        while waiting:
+            path, future = waiting.popleft()
+            future.exception()  # waits
+            yield path, future
+    finally:
+        # After Ctrl-C the recogniser is closed, and with it ends what still runs.
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file, each on a line.")
@@ -48,35 +73,38 @@ def analyse_file(
     help="Spoken language, when it is known.",
 )
 @click.option("--checkpoint", help="demo, a folder, or iic/SenseVoiceSmall.  [default: CALLSCOPE_CHECKPOINT]")
-def analyse(files: tuple[Path, ...], *, as_json: bool, language: str | None, checkpoint: str | None) -> None:
+@click.option("--device", help="cpu, cuda:0, ...  [default: CALLSCOPE_DEVICE]")
+@recogniser_options
+def analyse(files: tuple[Path, ...], *, as_json: bool, language: str | None, **chosen: str | None) -> None:
     """
     Analyse audio FILES right here; needs no server.
 
-    A file that can't be analysed is told on standard error, and the others go on.
+    Several files share the device's batches; what is printed is in their order. A file that can't be analysed is told
+    on standard error, and the others go on.
 
     Example: callscope analyse samples/shipping-delay-zh.wav --json | jq .segments
     """
     missing = [path for path in files if not path.is_file()]
     if missing:
         raise UsageError(f"{missing[0]} isn't a file")
-    settings = load_settings()
-    if checkpoint:
-        settings = settings.model_copy(update={"checkpoint": checkpoint})
+    settings = load_settings().model_copy(update={name: value for name, value in chosen.items() if value})
     configure_logging(settings)
-    recogniser = load_recogniser(settings)
     failed = False
-    for path in files:
-        try:
-            analysis = analyse_file(path, recogniser, settings, language=Language(language) if language else None)
-        except CallscopeError as error:
-            failed = True
-            tell(type(error)(f"{path}: {error.what}", why=error.why))
-            continue
-        if as_json:
-            document = {"file": str(path), **TypeAdapter(CallAnalysis).dump_python(analysis, mode="json")}
-            click.echo(json.dumps(document, ensure_ascii=False))
-        else:
-            _show(path, analysis)
+    with closing(load_recogniser(settings)) as recogniser:
+        for path, found in analyse_files(
+            files, recogniser, settings, language=Language(language) if language else None
+        ):
+            try:
+                analysis = found.result()
+            except CallscopeError as error:
+                failed = True
+                tell(type(error)(f"{path}: {error.what}", why=error.why))
+                continue
+            if as_json:
+                document = {"file": str(path), **_ANALYSIS.dump_python(analysis, mode="json")}
+                click.echo(json.dumps(document, ensure_ascii=False))
+            else:
+                _show(path, analysis)
     if failed:
         sys.exit(EXIT_FAILED)
 

@@ -13,14 +13,14 @@ import soundfile
 from typing_extensions import override
 
 from callscope.calls import EventKind, Language, RecordingRef, Role, Transcript
-from callscope.errors import CheckpointMissing, RecogniserFailed
+from callscope.errors import CheckpointMissing, DeviceLost, RecogniserFailed
 from callscope.jobs import AnalyseJob, FailureKind, FailureNote, ResultNote
 from callscope.pipeline import Stage
-from callscope.ports import Clip, Recogniser
+from callscope.ports import Channel, Clip, Recogniser, Scores
 from callscope.settings import Settings
 from callscope.storage import FolderStorage
 from tests.doubles import ScriptedRecogniser
-from workers.attempt import CLIPS_BETWEEN_LOOKS, AttemptContext, make_attempt
+from workers.attempt import AttemptContext, SharedRecogniser, make_attempt
 from workers.failpoints import Failpoint
 
 pytestmark = pytest.mark.unit
@@ -28,9 +28,36 @@ pytestmark = pytest.mark.unit
 RATE_HZ = 16_000
 
 
-class Failing(ScriptedRecogniser):
+class Shared(ScriptedRecogniser):
+    """Looks up once a call, before it answers, and remembers who was urgent."""
+
+    def __init__(self) -> None:
+        super().__init__({0.5: ("喂", EventKind.SPEECH)})
+        self.urgent: list[bool] = []
+        self._look_up: Callable[[], None] = lambda: None
+
+    def bound(self, *, urgent: bool, look_up: Callable[[], None]) -> Recogniser:
+        self.urgent.append(urgent)
+        self._look_up = look_up
+        return self
+
+    def close(self) -> None:
+        pass
+
+    @override
+    def speech_scores(self, channels: Sequence[Channel]) -> list[Scores]:
+        self._look_up()
+        return super().speech_scores(channels)
+
+    @override
+    def transcribe(self, clips: Sequence[Clip], *, language: Language | None = None) -> list[Transcript]:
+        self._look_up()
+        return super().transcribe(clips, language=language)
+
+
+class Failing(Shared):
     def __init__(self, error: Exception) -> None:
-        super().__init__({})
+        super().__init__()
         self._error = error
 
     @override
@@ -51,25 +78,25 @@ def context(storage: FolderStorage, tmp_path: Path) -> AttemptContext:
     return AttemptContext(
         settings=Settings(),
         storage=storage,
-        recogniser=lambda: ScriptedRecogniser({0.5: ("喂", EventKind.SPEECH)}),
+        recogniser=Shared,
         scratch=tmp_path / "scratch",
         stopping=lambda: False,
         worker="host:1:cpu",
     )
 
 
-def bursts(count: int) -> np.ndarray:
-    """Return so many half seconds of tone, each followed by a second and a half of nothing."""
+def burst() -> np.ndarray:
+    """Return half a second of tone and a second and a half of nothing."""
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE_HZ // 2) / RATE_HZ)
-    return np.tile(np.concatenate([tone, np.zeros(RATE_HZ * 3 // 2)]), count)
+    return np.concatenate([tone, np.zeros(RATE_HZ * 3 // 2)])
 
 
 @pytest.fixture
 def upload(storage: FolderStorage, tmp_path: Path) -> Callable[..., AnalyseJob]:
-    def put(content: bytes | None = None, *, key: str = "hotline/call.wav", count: int = 1) -> AnalyseJob:
+    def put(content: bytes | None = None, *, key: str = "hotline/call.wav") -> AnalyseJob:
         file = tmp_path / "upload.wav"
         if content is None:
-            soundfile.write(file, np.stack([bursts(count), np.zeros(count * 2 * RATE_HZ)], axis=1), RATE_HZ)
+            soundfile.write(file, np.stack([burst(), np.zeros(2 * RATE_HZ)], axis=1), RATE_HZ)
         else:
             file.write_bytes(content)
         return AnalyseJob(7, 2, storage.put("recordings", key, file).ref)
@@ -145,7 +172,7 @@ def test_the_type_of_an_error_decides(
 def test_a_checkpoint_that_vanished_is_not_the_recordings_fault(
     upload: Callable[..., AnalyseJob], context: AttemptContext
 ) -> None:
-    def load() -> Recogniser:
+    def load() -> SharedRecogniser:
         raise CheckpointMissing("no folder")
 
     note = failure(upload(), replace(context, recogniser=load))
@@ -157,33 +184,50 @@ def test_a_bucket_that_is_away_is_an_outage(upload: Callable[..., AnalyseJob], c
     assert failure(job, context).kind is FailureKind.OUTAGE
 
 
-@pytest.mark.parametrize("looks", range(7))
+@pytest.mark.parametrize(
+    ("looks", "stage"),
+    list(
+        enumerate(
+            [
+                Stage.FETCH,
+                Stage.DECODE,
+                Stage.DETECT,
+                Stage.DETECT,
+                Stage.TRANSCRIBE,
+                Stage.TRANSCRIBE,
+                Stage.DERIVE,
+                Stage.PUBLISH,
+            ]
+        )
+    ),
+)
 def test_a_worker_told_to_stop_gives_the_attempt_back_at_its_next_look(
-    upload: Callable[..., AnalyseJob], context: AttemptContext, looks: int
+    upload: Callable[..., AnalyseJob], context: AttemptContext, looks: int, stage: Stage
 ) -> None:
     left = [False] * looks
     note = failure(upload(), replace(context, stopping=lambda: not left or left.pop()))
-    assert note.kind is FailureKind.RELEASED
-    stages = [Stage.FETCH, Stage.DECODE, Stage.DETECT, Stage.TRANSCRIBE, Stage.TRANSCRIBE, Stage.DERIVE, Stage.PUBLISH]
-    assert note.stage == stages[looks]
+    assert (note.kind, note.stage) == (FailureKind.RELEASED, stage)
 
 
-def test_a_long_call_is_read_in_portions_and_given_back_between_them(
+def test_an_urgent_job_asks_the_recogniser_for_haste(
     upload: Callable[..., AnalyseJob], context: AttemptContext
 ) -> None:
-    recogniser = ScriptedRecogniser({0.5: ("喂", EventKind.SPEECH)})
-    job = upload(count=CLIPS_BETWEEN_LOOKS + 3)
-    note = failure(job, replace(context, recogniser=lambda: recogniser, stopping=lambda: bool(recogniser.clips)))
-    assert (note.kind, note.stage) == (FailureKind.RELEASED, Stage.TRANSCRIBE)
-    assert len(recogniser.clips) == CLIPS_BETWEEN_LOOKS
+    recogniser = Shared()
+    with_it = replace(context, recogniser=lambda: recogniser)
+    make_attempt(upload(), with_it)
+    make_attempt(replace(upload(), urgent=True), with_it)
+    assert recogniser.urgent == [False, True]
 
 
-def test_portions_make_the_same_result_as_the_whole(upload: Callable[..., AnalyseJob], context: AttemptContext) -> None:
-    note = make_attempt(upload(count=CLIPS_BETWEEN_LOOKS + 3), context)
-    assert isinstance(note, ResultNote)
-    starts = [segment.start_ms for segment in note.analysis.segments if segment.is_speech]
-    assert len(starts) == CLIPS_BETWEEN_LOOKS + 3
-    assert starts == sorted(starts)
+def test_stages_are_told_as_they_begin(upload: Callable[..., AnalyseJob], context: AttemptContext) -> None:
+    told: list[Stage] = []
+    make_attempt(upload(), context, on_stage=told.append)
+    assert told == list(Stage)
+
+
+def test_a_lost_device_is_no_ones_note(upload: Callable[..., AnalyseJob], context: AttemptContext) -> None:
+    with pytest.raises(DeviceLost):
+        make_attempt(upload(), replace(context, recogniser=lambda: Failing(DeviceLost("it fell off the bus"))))
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,15 @@ class Settings(BaseSettings):
     # Analysis.
     checkpoint: str = Field("demo", description="`demo`, a FunASR checkpoint folder, or `iic/SenseVoiceSmall`")
     vad_checkpoint: str | None = Field(None, description="FSMN VAD folder; empty: `vad/` beside the checkpoint")
-    engine: Literal["torch", "funasr"] = Field("torch", description="recogniser engine")
-    dtype: Literal["fp32", "bf16"] = Field("fp32", description="number format of the torch engine")
-    device: str = Field("cpu", description="cpu, cuda:0, ...")
-    threads: int = Field(4, gt=0, description="recordings in flight in one GPU worker process")
-    cpu_threads: int = Field(0, ge=0, description="torch threads on a CPU device; 0: all cores")
+    engine: Literal["auto", "torch", "onnx", "funasr"] = Field(
+        "auto", description="recogniser engine; auto: the fastest on the device"
+    )
+    dtype: Literal["auto", "fp32", "bf16", "int8"] = Field(
+        "auto", description="number format of the network; auto: the fastest; fp32: stock FunASR's tokens"
+    )
+    device: str = Field("cpu", description="cpu, cuda:0, npu:0, mlu:0, ...")
+    threads: int = Field(0, ge=0, description="recordings in flight in one worker process; 0: fits the device")
+    cpu_threads: int = Field(0, ge=0, description="cores that a CPU device may use; 0: all")
     max_duration_ms: int = Field(4 * 3_600_000, gt=0, description="longer recordings are dead with `too_long`")
     min_silence_ms: int = Field(1_200, gt=0, description="shorter stretches without speech are pauses")
     min_crosstalk_ms: int = Field(300, gt=0, description="shorter overlaps are backchannels")

@@ -5,37 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from celery import Celery
-from typing_extensions import override
 
 from callscope.calls import RecordingRef
 from callscope.errors import DeviceLost
 from callscope.jobs import HEARTBEAT_TASK, AnalyseJob, FailureKind, FailureNote
 from callscope.pipeline import Stage
+from tests.unit.workers.notebook import Notebook
 from workers.inflight import EXIT_DEVICE_LOST, EXIT_OVERDUE, Flights
-from workers.notes import Note, NotePublisher
 
 pytestmark = pytest.mark.unit
 
 LOST = DeviceLost("the device is gone")
-
-
-class Notebook(NotePublisher):
-    """Writes notes down instead of sending them."""
-
-    def __init__(self, *, broker_is_away: bool = False) -> None:
-        super().__init__(Celery(set_as_current=False), stopping=lambda: False)
-        self.broker_is_away = broker_is_away
-        self.notes: list[tuple[str, Note]] = []
-
-    @override
-    def _deliver(self, task: str, note: Note, *, patience_ms: int) -> bool:
-        self.notes.append((task, note))
-        return not self.broker_is_away
-
-    @property
-    def given_back(self) -> list[int]:
-        return sorted(note.recording_id for _, note in self.notes if isinstance(note, FailureNote))
 
 
 @pytest.fixture

@@ -23,6 +23,9 @@ from callscope.evaluation import read_reference
 from callscope.ports import NARROWBAND_HZ, Samples
 from callscope.timeline import Interval, union
 
+RECIPE = 1
+"""Raise it with every change that makes another sound of the same call: files on disk are named by it."""
+
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 CHANNELS = 2
 SHORTEST_MS = 30_000
@@ -41,7 +44,7 @@ _LEAD_MS = 500
 _BREATHER_MS = 150
 """Between two pieces of one turn: short enough to stay one region."""
 _GAIN_DB = (-6.0, 3.0)
-_NOISE_DBFS = -62.0
+_NOISE_DBFS = -66.0
 _NOISE_MS = 60_000
 _FADE_MS = 5
 _FULL_SCALE = 32_768.0
@@ -121,7 +124,7 @@ class Load:
     def __init__(self, folder: Path, *, mean_ms: int, seed: int = 1) -> None:
         self.mean_ms = mean_ms
         self.seed = seed
-        self._folder = folder / f"mean-{mean_ms}-seed-{seed}"
+        self._folder = folder / f"recipe-{RECIPE}-mean-{mean_ms}-seed-{seed}"
 
     def plan(self, count: int, *, start: int = 0) -> list[Call]:
         """Return the calls from number ``start`` on, without their sound."""

@@ -25,6 +25,9 @@ from torch import Tensor
 
 from callscope.meaning.tags import EMOTION_TAGS, EVENT_TAGS, ITN_TAGS, LANGUAGE_TAGS
 
+RECIPE = 1
+"""Raise it with every change that makes other weights of the same arguments: folders are named by it."""
+
 BPE_MODEL = "chn_jpn_yue_eng_ko_spectok.bpe.model"
 TAGS = tuple(f"<|{name}|>" for name in (*LANGUAGE_TAGS, *EMOTION_TAGS, *EVENT_TAGS, *ITN_TAGS))
 MELS = 80
@@ -54,11 +57,11 @@ _SCALE = 0.2
 """The detector's normalisation: a telephone band's log energies come to lie around 0."""
 _HEARD_BANDS = 50
 """Mel bands that a telephone carries; those above are empty."""
-_LOUD = 0.2
+_LOUD = 0.0
 """Mean normalised energy from which on the detector calls it speech."""
 _LIFT = 1.0
 """Added on the way through the layers, whose rectifiers let nothing negative pass."""
-_STEEPNESS = 8.0
+_STEEPNESS = 10.0
 """Log odds by unit of energy; more would saturate, and stock FunASR takes the logarithm of what is left of 1."""
 
 

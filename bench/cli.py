@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 
 from bench.calls import CHANNELS, PROFILES, Load
-from bench.checkpoint import PUBLISHED, QUICK, bench_checkpoint
+from bench.checkpoint import PUBLISHED, QUICK, RECIPE, bench_checkpoint
 from bench.machine import Hardware, find_command, find_hardware, find_revision, find_versions
 from bench.report import document
 from bench.stage import Bench, StageResult
@@ -90,7 +90,7 @@ def bench(
 
     folder = (settings.state_folder / "bench").resolve()
     progress(f"checkpoint of the {shape} shape")
-    checkpoint = bench_checkpoint(folder / f"checkpoint-{shape}", _SHAPES[shape])
+    checkpoint = bench_checkpoint(folder / f"checkpoint-{RECIPE}-{shape}", _SHAPES[shape])
     work = Bench(
         settings=settings.model_copy(
             update={

@@ -7,7 +7,7 @@ import random
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 
 import pytest
@@ -252,6 +252,27 @@ def test_a_full_backlog_holds_up_whoever_adds_to_it() -> None:
             future.result(PATIENCE_S)
 
 
+def test_as_many_are_let_in_as_there_is_room_for() -> None:
+    desk = Desk(is_held=True)
+    kind = kind_of(desk, capacity_frames=30)
+    with executor_of(kind) as executor, ThreadPoolExecutor(3) as threads:
+        executor.submit(kind, Item(100))
+        desk.await_batches(1)
+        for _ in range(3):
+            executor.submit(kind, Item(10))
+        submitting = [threads.submit(executor.submit, kind, Item(10)) for _ in range(3)]
+        with pytest.raises(TimeoutError):
+            executor.submit(kind, Item(10), timeout_ms=100)
+        desk.let(1)
+        desk.await_batches(1)
+        # One batch made room for three, and no other has begun.
+        late = [submission.result(PATIENCE_S) for submission in submitting]
+        assert len(desk.batches) == 2
+        desk.open()
+        for future in late:
+            future.result(PATIENCE_S)
+
+
 def test_an_item_larger_than_the_bound_is_taken_when_nothing_else_waits() -> None:
     kind = kind_of(Desk(), capacity_frames=30)
     with executor_of(kind) as executor:
@@ -271,6 +292,7 @@ def test_a_cancelled_item_never_runs_and_makes_room_at_once() -> None:
         submitting = threads.submit(executor.submit, kind, Item(11))
         assert waiting[1].cancel()
         late = submitting.result(PATIENCE_S)
+        assert not wait([waiting[1]], PATIENCE_S).not_done
         assert not running.cancel()
         desk.open()
         assert [future.result(PATIENCE_S)[1] for future in (running, waiting[0], waiting[2], late)] == [100, 10, 10, 11]
@@ -447,9 +469,8 @@ def test_closing_cancels_what_waits_and_lets_what_runs_end() -> None:
         waiting = [executor.submit(kind, Item(100)) for _ in range(2)]
         submitting = threads.submit(executor.submit, kind, Item(100))
         closing = threads.submit(executor.close)
-        for future in waiting:
-            with pytest.raises(CancelledError):
-                future.result(PATIENCE_S)
+        assert not wait(waiting, PATIENCE_S).not_done
+        assert all(future.cancelled() for future in waiting)
         assert isinstance(submitting.exception(PATIENCE_S), Outage)
         assert not closing.done()
         desk.open()

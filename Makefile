@@ -9,7 +9,7 @@ TORCH       := torch==2.13.0
 CPU_WHEELS  := https://download.pytorch.org/whl/cpu
 TORCH_INDEX := $(if $(shell command -v nvidia-smi 2>/dev/null),,--retries 0 --extra-index-url $(CPU_WHEELS))
 
-.PHONY: help demo test lint format checkpoint samples clean
+.PHONY: help demo test bench lint format checkpoint samples clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -20,6 +20,9 @@ demo: $(VENV)/.standalone ## Run the sample calls through the whole cluster on t
 
 test: $(VENV)/.dev ## Run every test; the tests start their own servers
 	$(BIN)/pytest
+
+bench: $(VENV)/.bench ## Measure callscope beside stock FunASR and others (about half an hour)
+	$(BIN)/callscope bench
 
 lint: $(VENV)/.dev ## Check style, types and the rooms' arrows
 	$(BIN)/ruff check .
@@ -53,4 +56,10 @@ $(VENV)/.standalone: $(VENV)/.torch pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.torch pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.standalone
+
+# funasr-onnx asks for a numpy that is older than anything else here, and runs on the present one.
+$(VENV)/.bench: $(VENV)/.torch pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e '.[bench]'
+	$(PIP) install --no-deps funasr-onnx==0.4.3
 	@touch $@ $(VENV)/.standalone

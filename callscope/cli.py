@@ -39,6 +39,7 @@ COMMANDS = {
     "db": CommandEntry("producer.cli:db", "Upgrade the database schema."),
     "audit": CommandEntry("producer.cli:audit", "Prove that nothing was lost and nothing is doubled."),
     "dead": CommandEntry("producer.cli:dead", "List dead recordings and replay them."),
+    "bench": CommandEntry("bench.cli:bench", "Measure callscope beside stock FunASR and others."),
 }
 
 

@@ -40,6 +40,9 @@ READ_TIMEOUT_S = 10
 """For each read from the socket, not for the whole body. With the tries below, a dead store is told within 40 s."""
 TRIES = 3
 
+CONNECTIONS = 128
+"""Kept open at most: a worker may fetch a hundred recordings at once, and a connection of one's own costs TLS again."""
+
 _BLOCK_BYTES = 1 << 20
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _NOT_FOUND, _PRECONDITION_FAILED, _METHOD_NOT_ALLOWED, _NOT_IMPLEMENTED = 404, 412, 405, 501
@@ -94,7 +97,7 @@ class S3Storage(Storage):
                 # The default adds checksums that S3-compatible stores of before 2025 refuse.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
-                max_pool_connections=32,
+                max_pool_connections=CONNECTIONS,
             ),
         )
 

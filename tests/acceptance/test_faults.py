@@ -13,6 +13,7 @@ import pytest
 from callscope.settings import Settings
 from models.ledger import State
 from tests.clusters import Counts, RunningCluster, finished, running_cluster
+from workers.inflight import EXIT_DEVICE_LOST
 
 pytestmark = pytest.mark.acceptance
 
@@ -64,6 +65,29 @@ def test_a_recording_that_always_kills_its_worker_ends_dead_and_its_neighbours_d
     assert dead["key"].endswith("poison-0.wav")
     assert (dead["error_code"], dead["attempts"]) == ("attempt_lost", settings.max_attempts)
     assert len(set(killed)) == settings.max_attempts
+
+
+def test_a_recording_that_always_loses_the_device_ends_dead_and_its_neighbours_done(
+    quick_settings: Settings, tmp_path: Path
+) -> None:
+    settings = quick_settings.model_copy(
+        update={"failpoint": "transcribe:lose-device:short-circuit", "max_attempts": 2}
+    )
+    with running_cluster(settings) as running:
+        running.upload_babble(tmp_path, 1, name="short-circuit")
+        running.upload_babble(tmp_path, 12)
+        counts = running.wait(lambda counts: finished(counts) == 13)
+        [dead] = running.query("SELECT key, error_code, attempts, attempt_log FROM recording WHERE state = 'dead'")
+        ended = running.log_lines("workers", "worker_ended")
+        lost = running.log_lines("workers", "worker_lost_device")
+        running.audit()
+    assert counts[State.DONE] + counts[State.NO_SPEECH] == 12
+    assert dead["key"].endswith("short-circuit-0.wav")
+    assert (dead["error_code"], dead["attempts"]) == ("attempt_lost", 2)
+    assert len({entry["worker"] for entry in dead["attempt_log"]}) == 2
+    assert [line["code"] for line in ended] == [EXIT_DEVICE_LOST] * 2
+    assert [line["worker"] for line in ended] == ["analyse-0", "isolate"]
+    assert len(lost) == 2
 
 
 def test_a_recording_that_hangs_ends_dead_and_its_neighbours_are_given_back(

@@ -54,9 +54,14 @@ def to_levels(powers: Powers) -> Levels:
 
 
 def percentile(levels: Levels, percent: int) -> Levels:
-    """Return of each row the level that so many per cent of its other frames don't exceed, shape (..., 1)."""
-    rank = (levels.shape[-1] - 1) * percent // 100
-    return np.partition(levels, rank, axis=-1)[..., rank : rank + 1]
+    """Return each row's percentile, shape (..., 1), as `numpy.percentile` does in ten times the time."""
+    rank, hundredths = divmod((levels.shape[-1] - 1) * percent, 100)
+    if hundredths == 0:
+        return np.partition(levels, rank, axis=-1)[..., rank : rank + 1]
+    ranked = np.partition(levels, (rank, rank + 1), axis=-1)
+    below, above = ranked[..., rank : rank + 1], ranked[..., rank + 1 : rank + 2]
+    interpolated: Levels = below + (above - below) * (hundredths / 100)
+    return interpolated
 
 
 def find_runs(mask: Mask) -> Runs:

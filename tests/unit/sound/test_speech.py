@@ -45,39 +45,7 @@ def channel_of(duration_ms: int, *sounds: tuple[int, int], dbfs: float = -20, fl
     return levels_of(wave)
 
 
-def plain_regions(scores: Scores, options: SpeechOptions) -> list[Interval]:
-    """Return the regions by the rules, one frame after the other, bounds as scored and uncut."""
-    runs: list[tuple[int, int]] = []
-    start = None
-    for frame, score in enumerate([*scores.tolist(), 0.0]):
-        if score >= np.float32(options.speech_off):
-            start = frame if start is None else start
-        elif start is not None:
-            if max(scores[start:frame]) >= options.speech_on:
-                runs.append((start, frame))
-            start = None
-    regions: list[list[tuple[int, int]]] = []
-    for run in runs:
-        if regions and (run[0] - regions[-1][-1][1]) * SCORE_FRAME_MS < options.min_silence_ms:
-            regions[-1].append(run)
-        else:
-            regions.append([run])
-    return [
-        Interval(region[0][0] * SCORE_FRAME_MS, region[-1][1] * SCORE_FRAME_MS)
-        for region in regions
-        if sum(end - start for start, end in region) * SCORE_FRAME_MS >= options.min_speech_ms
-    ]
-
-
 # --- speech -------------------------------------------------------------------------------------------------------
-
-
-@given(scores=SCORES)
-@settings(deadline=None)
-def test_regions_are_those_of_the_plain_rules(scores: Scores) -> None:
-    options = replace(OPTIONS, refine_ms=0, max_region_ms=10_000_000)
-    levels = silence(len(scores) * SCORE_FRAME_MS)
-    assert find_speech(scores, levels, options=options) == plain_regions(scores, options)
 
 
 @given(scores=SCORES, seed=st.integers(0, 99), spare=st.integers(0, 50), max_region_ms=st.integers(600, 3_000))

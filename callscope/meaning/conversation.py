@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,6 +10,8 @@ from itertools import combinations
 from callscope.calls import Event, EventKind, Origin, Role
 from callscope.errors import RegionOutsideRecording
 from callscope.timeline import Interval, gaps, intersection
+
+_OTHER_PARTY = {Role.AGENT: Role.CUSTOMER, Role.CUSTOMER: Role.AGENT, Role.UNKNOWN: Role.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +55,20 @@ def find_silences(regions: Sequence[SpeechRegion], *, duration_ms: int, min_sile
     return [gap for gap in gaps(spoken, within=Interval(0, duration_ms)) if gap.duration_ms >= min_silence_ms]
 
 
-def silence_owner(regions: Sequence[SpeechRegion], silence: Interval) -> Role:
+def silence_owners(regions: Sequence[SpeechRegion], silences: Sequence[Interval]) -> list[Role]:
     """
-    Return whose turn it was: the party that did not speak last before the silence.
+    Return of each silence whose turn it was: the party that did not speak last before it.
 
     `Role.UNKNOWN` where that can't be told: nobody spoke yet, or the speaker's role is unknown.
     """
-    before = [region for region in regions if region.interval.end_ms <= silence.start_ms]
-    if not before:
-        return Role.UNKNOWN
-    match max(before, key=lambda region: region.interval.end_ms).role:
-        case Role.AGENT:
-            return Role.CUSTOMER
-        case Role.CUSTOMER:
-            return Role.AGENT
-        case Role.UNKNOWN:
-            return Role.UNKNOWN
+    by_end = sorted(regions, key=lambda region: region.interval.end_ms)
+    ends_ms = [region.interval.end_ms for region in by_end]
+    owners = []
+    for silence in silences:
+        ended = bisect_right(ends_ms, silence.start_ms)
+        speaker = by_end[bisect_left(ends_ms, ends_ms[ended - 1])].role if ended else Role.UNKNOWN
+        owners.append(_OTHER_PARTY[speaker])
+    return owners
 
 
 def derive_events(
@@ -96,27 +97,41 @@ def derive_events(
     RegionOutsideRecording
         A region ends after ``duration_ms``.
     """
+    silences = find_silences(regions, duration_ms=duration_ms, min_silence_ms=min_silence_ms)
     found = [
-        _derived(EventKind.SILENCE, silence_owner(regions, silence), silence)
-        for silence in find_silences(regions, duration_ms=duration_ms, min_silence_ms=min_silence_ms)
+        _derived(EventKind.SILENCE, owner, silence)
+        for owner, silence in zip(silence_owners(regions, silences), silences, strict=True)
     ]
     by_channel: dict[int, list[SpeechRegion]] = {}
     for region in regions:
         by_channel.setdefault(region.channel, []).append(region)
-    found += [
-        _derived(EventKind.CROSSTALK, _who_came_in(by_channel[first] + by_channel[second], overlap), overlap)
-        for first, second in combinations(sorted(by_channel), 2)
-        for overlap in intersection(
-            (region.interval for region in by_channel[first]), (region.interval for region in by_channel[second])
-        )
-        if overlap.duration_ms >= min_crosstalk_ms
-    ]
+    for first, second in combinations(sorted(by_channel), 2):
+        overlaps = [
+            overlap
+            for overlap in intersection(
+                (region.interval for region in by_channel[first]), (region.interval for region in by_channel[second])
+            )
+            if overlap.duration_ms >= min_crosstalk_ms
+        ]
+        newcomers = _who_came_in(by_channel[first] + by_channel[second], overlaps)
+        found += [
+            _derived(EventKind.CROSSTALK, owner, overlap) for owner, overlap in zip(newcomers, overlaps, strict=True)
+        ]
     return sorted(found, key=lambda event: (event.start_ms, event.kind))
 
 
-def _who_came_in(regions: Sequence[SpeechRegion], overlap: Interval) -> Role:
-    touching = [region for region in regions if region.interval.overlap_ms(overlap)]
-    return max(touching, key=lambda region: region.interval.start_ms).role
+def _who_came_in(regions: Sequence[SpeechRegion], overlaps: Sequence[Interval]) -> list[Role]:
+    """Return of each overlap who, of all that speak in it, began last."""
+    by_start = sorted(regions, key=lambda region: (region.interval.start_ms, -region.channel))
+    starts_ms = [region.interval.start_ms for region in by_start]
+    return [
+        next(
+            region.role
+            for region in reversed(by_start[: bisect_left(starts_ms, overlap.end_ms)])
+            if region.interval.overlap_ms(overlap)
+        )
+        for overlap in overlaps
+    ]
 
 
 def _derived(kind: EventKind, owner: Role, when: Interval) -> Event:

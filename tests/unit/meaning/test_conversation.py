@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from callscope.calls import EventKind, Origin, Role
 from callscope.errors import RegionOutsideRecording
-from callscope.meaning.conversation import SpeechRegion, derive_events, find_silences, silence_owner
+from callscope.meaning.conversation import SpeechRegion, derive_events, find_silences, silence_owners
 from callscope.timeline import Interval, gaps, union
 
 pytestmark = pytest.mark.unit
@@ -31,14 +31,12 @@ def test_a_pause_shorter_than_the_threshold_is_no_silence() -> None:
 
 def test_a_silence_belongs_to_the_party_that_did_not_speak_last() -> None:
     regions = [customer(0, 3_000), agent(4_800, 6_000)]
-    assert silence_owner(regions, Interval(3_000, 4_800)) is Role.AGENT
-    assert silence_owner(regions, Interval(6_000, 9_000)) is Role.CUSTOMER
+    assert silence_owners(regions, [Interval(3_000, 4_800), Interval(6_000, 9_000)]) == [Role.AGENT, Role.CUSTOMER]
 
 
 def test_nobody_owns_a_silence_before_the_first_word_or_after_a_stranger() -> None:
     stranger = SpeechRegion(0, Role.UNKNOWN, Interval(2_000, 3_000))
-    assert silence_owner([stranger], Interval(0, 2_000)) is Role.UNKNOWN
-    assert silence_owner([stranger], Interval(3_000, 5_000)) is Role.UNKNOWN
+    assert silence_owners([stranger], [Interval(0, 2_000), Interval(3_000, 5_000)]) == [Role.UNKNOWN, Role.UNKNOWN]
 
 
 def test_crosstalk_is_owned_by_who_came_in_second() -> None:
@@ -85,3 +83,18 @@ def test_crosstalk_does_not_depend_on_the_order_of_the_channels(regions: list[Sp
         return [(e.start_ms, e.end_ms) for e in events if e.kind is EventKind.CROSSTALK]
 
     assert times(regions) == times(swapped)
+
+
+@given(REGIONS)
+def test_owners_are_those_of_the_plain_rules(regions: list[SpeechRegion]) -> None:
+    for event in derive_events(regions, duration_ms=23_000):
+        when = Interval(event.start_ms, event.end_ms)
+        if event.kind is EventKind.CROSSTALK:
+            touching = [region for region in regions if region.interval.overlap_ms(when)]
+            latest_ms = max(region.interval.start_ms for region in touching)
+            assert event.owner in {region.role for region in touching if region.interval.start_ms == latest_ms}
+        else:
+            ends_ms = [region.interval.end_ms for region in regions if region.interval.end_ms <= when.start_ms]
+            last = {region.role for region in regions if region.interval.end_ms == max(ends_ms, default=None)}
+            assert event.owner in ({Role.AGENT, Role.CUSTOMER} - last if len(last) == 1 else {Role.UNKNOWN, *last})
+            assert (event.owner is Role.UNKNOWN) == (not last)

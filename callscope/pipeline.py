@@ -183,17 +183,18 @@ def _find_regions(scores: Sequence[Scores], powers: Sequence[Powers], options: S
 
 def _pad(regions: Sequence[_Region], *, padding_ms: int, duration_ms: int) -> list[Interval]:
     """Return each region widened on both sides, at most to the middle of the gap to its neighbour on the channel."""
-    padded: dict[_Region, Interval] = {}
-    for channel in {region.channel for region in regions}:
-        row = [region for region in regions if region.channel == channel]
-        for i, region in enumerate(row):
-            left_ms = row[i - 1].interval.end_ms if i else 0
-            right_ms = row[i + 1].interval.start_ms if i + 1 < len(row) else duration_ms
-            start_ms, end_ms = region.interval.start_ms, region.interval.end_ms
-            room_left_ms = max(0, start_ms - left_ms) // (2 if i else 1)
-            room_right_ms = max(0, right_ms - end_ms) // (2 if i + 1 < len(row) else 1)
-            padded[region] = Interval(start_ms - min(padding_ms, room_left_ms), end_ms + min(padding_ms, room_right_ms))
-    return [padded[region] for region in regions]
+    starts_ms = [max(0, region.interval.start_ms - padding_ms) for region in regions]
+    ends_ms = [min(duration_ms, region.interval.end_ms + padding_ms) for region in regions]
+    last: dict[int, int] = {}
+    for i, region in enumerate(regions):
+        if region.channel in last:
+            before = last[region.channel]
+            left_ms, right_ms = regions[before].interval.end_ms, region.interval.start_ms
+            middle_ms = (left_ms + right_ms) // 2
+            ends_ms[before] = min(ends_ms[before], middle_ms)
+            starts_ms[i] = max(starts_ms[i], middle_ms)
+        last[region.channel] = i
+    return [Interval(start_ms, end_ms) for start_ms, end_ms in zip(starts_ms, ends_ms, strict=True)]
 
 
 def _segment(
@@ -218,11 +219,15 @@ def _segment(
 
 def _words_in_call(words: Sequence[Word], clip: Interval, region: Interval) -> tuple[Word, ...]:
     """Shift the clip's word times into the call and keep them inside the region, whose padding holds no word."""
-
-    def moved(at_ms: int) -> int:
-        return min(max(clip.start_ms + at_ms, region.start_ms), region.end_ms)
-
-    return tuple(Word(word.text, moved(word.start_ms), moved(word.end_ms)) for word in words)
+    shift_ms, first_ms, last_ms = clip.start_ms, region.start_ms, region.end_ms
+    return tuple(
+        Word(
+            word.text,
+            min(max(shift_ms + word.start_ms, first_ms), last_ms),
+            min(max(shift_ms + word.end_ms, first_ms), last_ms),
+        )
+        for word in words
+    )
 
 
 def _is_speech(region: _Region, transcript: Transcript) -> bool:

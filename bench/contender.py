@@ -1,17 +1,13 @@
 """
 A contender in a process of its own: it is given files, analyses them, and answers what that took.
 
-So contenders can take turns on the same files and cores within one run, and none inherits another's threads, caches
-or memory. Requests and answers are lines of JSON; whatever else a contender prints goes to its log.
+So contenders take turns on the same files and cores within one run.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +18,16 @@ from queue import Empty, SimpleQueue
 from typing import Self
 
 from bench.calls import CallFile
+from bench.child import Child, serve
+from bench.instant import instant_recogniser
 from bench.machine import peak_resident_mb, resident_mb
 from bench.stage import CALLSCOPE, STOCK
-from callscope.errors import ConfigurationFault
 from callscope.logs import configure_logging
 from callscope.settings import Settings, load_settings
+from workers.devices import recordings_in_flight
+from workers.offline import analyse_file
+from workers.recogniser import load_recogniser
+from workers.recogniser.recogniser import BatchingRecogniser
 
 HOST = "host"
 """callscope with an engine that answers at once: everything but the network."""
@@ -88,9 +89,10 @@ class Contender:
     ) -> None:
         self.kind = kind
         self._stack = ExitStack()
-        log_folder.mkdir(parents=True, exist_ok=True)
         self._processes = [
-            self._stack.enter_context(_Process(kind, settings, log_folder / f"{kind}-{number}.log", arguments))
+            self._stack.enter_context(
+                Child(("bench.contender", kind, *arguments), settings=settings, log=log_folder / f"{kind}-{number}.log")
+            )
             for number in range(processes)
         ]
         for process in self._processes:
@@ -109,11 +111,11 @@ class Contender:
             if portion := [str(file.path) for file in files[start::size]]:
                 portions.put(portion)
 
-        def work(process: _Process) -> list[Answer]:
+        def work(process: Child) -> list[Answer]:
             answers = []
             while True:
                 try:
-                    answers.append(process.ask(portions.get_nowait()))
+                    answers.append(Answer(**process.ask(portions.get_nowait())))
                 except Empty:
                     return answers
 
@@ -139,101 +141,64 @@ class Contender:
         self._stack.close()
 
 
-class _Process:
-    def __init__(self, kind: str, settings: Settings, log: Path, arguments: Sequence[str]) -> None:
-        self._log = log
-        with log.open("wb") as errors:
-            self._process = subprocess.Popen(  # noqa: S603 - our own arguments
-                [sys.executable, "-m", "bench.contender", kind, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env={**os.environ, **settings.as_environment()},  # noqa: TID251 - handed on whole; nothing is read here
-            )
-
-    def wait_until_ready(self) -> None:
-        """Return when it has loaded its model."""
-        self._read()
-
-    def ask(self, files: list[str]) -> Answer:
-        """Let it analyse files, and return its answer."""
-        assert self._process.stdin is not None  # noqa: S101 - made with a pipe
-        self._process.stdin.write(json.dumps(files) + "\n")
-        self._process.stdin.flush()
-        return Answer(**json.loads(self._read()))
-
-    def _read(self) -> str:
-        assert self._process.stdout is not None  # noqa: S101 - made with a pipe
-        line = self._process.stdout.readline()
-        if not line:
-            last = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
-            raise ConfigurationFault(f"a contender ended with {self._process.wait()}", why=" | ".join(last))
-        return line
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()  # it holds nothing that a signal could spoil
-        self._process.communicate()
-
-
 Analyse = Callable[[Sequence[Path]], Sequence[int]]
 """Analyses files, and returns how many segments each has."""
 
 
-def _serve(engine: str, analyse: Analyse, padding: Callable[[], float | None]) -> None:
-    """Answer requests until there are no more."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # FunASR prints what it thinks
+def _answering(engine: str, analyse: Analyse, padding: Callable[[], float | None]) -> Callable[[list[str]], object]:
+    """Return what answers a request."""
 
-    def answer(data: object) -> None:
-        answers.write(json.dumps(data) + "\n")
-        answers.flush()
-
-    answer("ready")
-    for line in sys.stdin:
+    def answer(files: list[str]) -> object:
         began = time.process_time()
-        segments = analyse([Path(path) for path in json.loads(line)])
-        done = Answer(
-            engine=engine,
-            segments=sum(segments),
-            cpu_s=time.process_time() - began,
-            padding=padding(),
-            resident_mb=resident_mb(os.getpid()),
-            peak_mb=peak_resident_mb(os.getpid()),
+        segments = analyse([Path(file) for file in files])
+        return asdict(
+            Answer(
+                engine=engine,
+                segments=sum(segments),
+                cpu_s=time.process_time() - began,
+                padding=padding(),
+                resident_mb=resident_mb(os.getpid()),
+                peak_mb=peak_resident_mb(os.getpid()),
+            )
         )
-        answer(asdict(done))
+
+    return answer
+
+
+def _load_stock(settings: Settings, *, batch_size_s: int) -> Callable[[list[str]], object]:
+    from bench.stock import ENGINE, StockFunasr  # noqa: PLC0415 - callscope's own process needs no FunASR
+
+    stock = StockFunasr(settings, batch_size_s=batch_size_s)
+    return _answering(ENGINE, lambda paths: [len(stock.analyse(path).segments) for path in paths], lambda: None)
+
+
+def _load_callscope(
+    settings: Settings, load: Callable[[Settings], BatchingRecogniser]
+) -> Callable[[list[str]], object]:
+    recogniser = load(settings)
+    pool = ThreadPoolExecutor(recordings_in_flight(settings))
+    return _answering(
+        recogniser.engine,
+        lambda paths: list(pool.map(lambda path: len(analyse_file(path, recogniser, settings).segments), paths)),
+        lambda: recogniser.statistics()["read"].padding,
+    )
 
 
 def main() -> None:
-    """Run one contender; settings come from the environment."""
+    """Run one contender until it is ended; settings come from the environment."""
     parser = argparse.ArgumentParser(prog="python -m bench.contender")
     parser.add_argument("kind", choices=(CALLSCOPE, STOCK, HOST))
     parser.add_argument("--batch-size-s", type=int, default=300)
     arguments = parser.parse_args()
     settings = load_settings()
     configure_logging(settings)
-    # Each kind needs packages that the others don't.
-    if arguments.kind == STOCK:
-        from bench.stock import ENGINE, StockFunasr  # noqa: PLC0415
-
-        stock = StockFunasr(settings, batch_size_s=arguments.batch_size_s)
-        _serve(ENGINE, lambda paths: [len(stock.analyse(path).segments) for path in paths], lambda: None)
-        return
-    from bench.host import instant_recogniser  # noqa: PLC0415
-    from workers.devices import recordings_in_flight  # noqa: PLC0415
-    from workers.offline import analyse_file  # noqa: PLC0415
-    from workers.recogniser.load import load_recogniser  # noqa: PLC0415
-
-    load = instant_recogniser if arguments.kind == HOST else load_recogniser
-    with load(settings) as recogniser, ThreadPoolExecutor(recordings_in_flight(settings)) as pool:
-        _serve(
-            recogniser.engine,
-            lambda paths: list(pool.map(lambda path: len(analyse_file(path, recogniser, settings).segments), paths)),
-            lambda: recogniser.statistics()["read"].padding,
-        )
+    match arguments.kind:
+        case "callscope":
+            serve(lambda: _load_callscope(settings, load_recogniser))
+        case "host":
+            serve(lambda: _load_callscope(settings, instant_recogniser))
+        case _:
+            serve(lambda: _load_stock(settings, batch_size_s=arguments.batch_size_s))
 
 
 if __name__ == "__main__":

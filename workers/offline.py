@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -48,7 +48,7 @@ def analyse_file(
 
 def analyse_files(
     paths: Sequence[Path], recogniser: Recogniser, settings: Settings, *, language: Language | None = None
-) -> Iterator[tuple[Path, Future[CallAnalysis]]]:
+) -> Generator[tuple[Path, Future[CallAnalysis]]]:
     """Analyse files beside each other; yield each, in their order, once it is done or has failed."""
     threads = ThreadPoolExecutor(min(len(paths), recordings_in_flight(settings)))
     waiting = deque(

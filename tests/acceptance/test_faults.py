@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from functools import partial
@@ -14,6 +15,7 @@ from callscope.settings import Settings
 from models.ledger import State
 from tests.clusters import Counts, RunningCluster, finished, running_cluster
 from workers.inflight import EXIT_DEVICE_LOST
+from workers.supervise import EXIT_REFUSED
 
 pytestmark = pytest.mark.acceptance
 
@@ -109,6 +111,21 @@ def test_a_recording_that_hangs_ends_dead_and_its_neighbours_are_given_back(
     assert (dead["error_code"], dead["attempts"]) == ("attempt_lost", 2)
     assert dead["key"].endswith("stuck-0.wav")
     assert lost == []
+
+
+def test_a_worker_whose_checkpoint_vanished_waits_for_it(quick_settings: Settings, tmp_path: Path) -> None:
+    checkpoint, away = tmp_path / "checkpoint", tmp_path / "away"
+    shutil.copytree(quick_settings.checkpoint, checkpoint)
+    with running_cluster(quick_settings.model_copy(update={"checkpoint": str(checkpoint)})) as running:
+        running.upload_babble(tmp_path, 1)
+        running.wait(lambda counts: finished(counts) == 1)
+        checkpoint.rename(away)
+        running.kill_worker()
+        running.wait(lambda _: EXIT_REFUSED in {line["code"] for line in running.log_lines("workers", "worker_ended")})
+        running.upload_babble(tmp_path, 3, name="later")
+        away.rename(checkpoint)
+        running.wait(lambda counts: finished(counts) == 4)
+        running.audit()
 
 
 def test_sigterm_costs_no_attempt(quick_settings: Settings, tmp_path: Path) -> None:

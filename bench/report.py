@@ -43,12 +43,12 @@ def document(header: Mapping[str, object], results: Mapping[str, StageResult]) -
     """
     Return the whole JSON document.
 
-    The model stage's `padding` and `fp32_tokens_equal` also stand at the top, where a reader looks for them.
+    `padding` (of callscope's batches on the load; of the stage nearest to operation) and `fp32_tokens_equal` also stand
+    at the top, where a reader looks for them.
     """
     stages = {name: result.as_data() for name, result in results.items()}
-    regions = stages.get("regions", {})
-    return {
-        **header,
-        **{name: regions[name] for name in ("padding", "fp32_tokens_equal") if name in regions},
-        **stages,
-    }
+    found: dict[str, object] = {}
+    for name in ("regions", "files"):
+        told = stages.get(name, {})
+        found |= {figure: told[figure] for figure in ("padding", "fp32_tokens_equal") if figure in told}
+    return {**header, **found, **stages}

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     channel_roles: tuple[Role, ...] = Field((Role.AGENT, Role.CUSTOMER), description="role of channel 0, 1, ...")
     sweep_ms: int = Field(5_000, gt=0, description="time between two listings of the bucket")
     stable_ms: int = Field(2_000, ge=0, description="an object must not have changed for this long")
-    window: int = Field(64, gt=0, description="jobs kept in the queue; the backlog waits in Postgres")
+    window: int = Field(256, gt=0, description="jobs kept in the queue; the backlog waits in Postgres")
     sent_deadline_ms: int = Field(60_000, gt=0, description="a job not started by then is sent again")
 
     # Attempts.

@@ -22,10 +22,12 @@ MIN_DURATION_MS = 25
 _TRUNCATED_MS = 100
 """Headers are off by an encoder's delay or a frame; more than this was cut off."""
 
+_UNTOLD_MS = 600_000
+"""Room for a recording whose header tells no length: most are shorter, and what isn't touched takes no memory."""
 _OVERRUN_MS = 1_000
 """A codec fills its last frame, beyond the length in the header."""
 _SPARE = 8
-"""A channel of unknown length grows by a part of so many."""
+"""A channel that turns out longer grows by a part of so many."""
 
 _TWIN_WINDOW_MS = 500
 _TWIN_AUDIBLE_DBFS = -50.0
@@ -99,7 +101,8 @@ def decode(path: Path, *, limits: AudioLimits) -> Audio:
 def _collect(path: Path, container: Container, stream: Stream, limits: AudioLimits) -> Audio:
     rate_hz = stream.sample_rate_hz
     _check_shape(path, rate_hz, stream.channels, limits)
-    expected_ms = min(max(stream.announced_ms or 0, 0), limits.max_duration_ms)
+    announced_ms = stream.announced_ms if stream.announced_ms is not None else _UNTOLD_MS
+    expected_ms = min(max(0, announced_ms), limits.max_duration_ms)
     tracks = [_Track(rate_hz, expected_ms=expected_ms) for _ in range(stream.channels)]
     taken = 0
     for block in stream.blocks:
@@ -137,9 +140,9 @@ class _Track:
     """
     One channel while it is read.
 
-    Its int16 samples gather in one array, laid out at once where the header tells the length: a list of blocks would
-    have to be joined, and an hour is then in memory twice. What the header promised and the file lacks is never
-    touched, so that it takes no memory.
+    Its int16 samples gather in one array, laid out at once by the length in the header: a list of blocks would have
+    to be joined, and an hour is then in memory twice. What the file lacks of that length is never touched, so that it
+    takes no memory.
     """
 
     def __init__(self, sample_rate_hz: int, *, expected_ms: int) -> None:

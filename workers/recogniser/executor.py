@@ -199,7 +199,7 @@ class Executor:
             number = next(self._numbers)
             pool.add(Ticket(item, frames, number, monotonic_ms(), future))
             # A lane sleeps until told, or until the hour that the pool's first item set.
-            if urgent or len(pool) == 1 or pool.frames >= work.statistics.batch_frames:
+            if len(pool) == 1 or pool.frames >= work.statistics.batch_frames:
                 self._free.notify()
             # Whoever makes room wakes one waiter, and each waiter the next, so that as many wake as there is room for.
             if not urgent and work.has_room():

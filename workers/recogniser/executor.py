@@ -5,14 +5,15 @@ What a free lane does next is decided by one rule (`Executor._choose`):
 
 1. Urgent items go first, whatever else waits, and at once.
 2. Otherwise a pool is due when it holds enough for a batch; or nothing has joined it for `QUIET_MS`, so that a burst
-   is whole; or its oldest item has waited for `flush_ms`. Of the due pools the one with the oldest item is served.
+   is whole; or its oldest item has waited for `flush_ms`. Of the due pools the one that was due first is served.
 3. A batch is built around the oldest item of its pool, of its neighbours in length.
 4. No batch takes more than one lane's share of what waits, so that what is short of a batch for each keeps all busy.
 
-By 3 nothing starves: an item that has waited for `flush_ms` is overtaken only by urgent ones and by items older than
-itself. Taking the fullest batch instead, or one kind of work before the other, was simulated for 32 to 128 recordings
-in flight: throughput stays within 4 %, and the slowest recordings wait for longer. A device with little to do doesn't
-gain from waiting for company either; the quiet time only keeps a burst's first item from travelling alone.
+So nothing starves: urgent ones aside, every batch that runs before an item's own was built around one that came before
+it, or less than `flush_ms` after. Taking the fullest batch instead, or one kind of work before the other, was simulated
+for 32 to 128 recordings in flight: throughput stays within 4 %, and the slowest recordings wait for longer. A device
+with little to do doesn't gain from waiting for company either; the quiet time only keeps a burst's first item from
+travelling alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
+from operator import itemgetter
 from threading import Condition, Lock, Thread, current_thread
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -258,14 +260,13 @@ class Executor:
         with self._lock:
             self._running.pop(current_thread(), None)
             while self._refusal is None:
-                now_ms = monotonic_ms()
-                choice = self._choose(now_ms)
+                choice = self._choose()
                 if choice is None:
                     self._free.wait()
                     continue
                 due_ms, work, pool = choice
-                if due_ms > now_ms:
-                    self._free.wait((due_ms - now_ms) / 1000)
+                if (left_ms := due_ms - monotonic_ms()) > 0:
+                    self._free.wait(left_ms / 1000)
                     continue
                 share = -(-pool.frames // len(self._lanes))
                 limit = min(work.statistics.batch_frames, share)
@@ -278,17 +279,12 @@ class Executor:
                     return work, batch
         return None
 
-    def _choose(self, now_ms: int) -> tuple[int, _Work, Pool] | None:
+    def _choose(self) -> tuple[int, _Work, Pool] | None:
         """Return what shall run next and when, by the rule at the top of this file; None when nothing waits."""
         works = self._works.values()
-        if urgent := [work for work in works if work.urgent]:
-            work = min(urgent, key=lambda work: work.urgent.oldest.number)
-            return now_ms, work, work.urgent
-        return min(
-            ((max(now_ms, work.due_ms(self._flush_ms)), work, work.backlog) for work in works if work.backlog),
-            key=lambda choice: (choice[0], choice[2].oldest.number),
-            default=None,
-        )
+        urgent = [(work.urgent.oldest.arrived_ms, work, work.urgent) for work in works if work.urgent]
+        backlog = [(work.due_ms(self._flush_ms), work, work.backlog) for work in works if work.backlog]
+        return min(urgent or backlog, key=itemgetter(0), default=None)
 
     def _run(self, work: _Work, batch: Sequence[Ticket]) -> None:
         """Run a batch and settle its futures, one way or the other."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
@@ -13,6 +14,7 @@ from contextlib import contextmanager, nullcontext
 import pytest
 
 from callscope.errors import DeviceLost, Outage, OutOfDeviceMemory, RecogniserFailed
+from workers.recogniser import executor as executor_module
 from workers.recogniser.executor import QUIET_MS, Executor, Kind, KindStatistics, _Work
 from workers.recogniser.pool import Ticket
 
@@ -42,6 +44,7 @@ class Desk:
     def __init__(self, *, memory_frames: int = ENDLESS, is_held: bool = False) -> None:
         self.batches: list[list[Item]] = []
         self.memory_frames = memory_frames
+        self.error: Exception | None = None
         self.entered = threading.Semaphore(0)
         """Released by each batch that begins."""
         self._is_held = is_held
@@ -54,6 +57,8 @@ class Desk:
         self.entered.release()
         if self._is_held:
             assert self._gate.acquire(timeout=PATIENCE_S)
+        if self.error:
+            raise self.error
         if len(batch) * batch[-1].frames > self.memory_frames:
             raise OutOfDeviceMemory("full")
         if bad := [item for item in batch if item.is_bad]:
@@ -152,6 +157,18 @@ def test_what_is_short_of_a_batch_for_each_lane_is_shared() -> None:
             future.result(PATIENCE_S)
 
 
+def test_a_full_batch_waits_for_no_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor_module, "QUIET_MS", ENDLESS)
+    kind = kind_of(Desk(), batch_frames=100)
+    with executor_of(kind, flush_ms=ENDLESS) as executor:
+        futures = [executor.submit(kind, Item(10)) for _ in range(9)]
+        with pytest.raises(TimeoutError):
+            futures[0].result(0.1)
+        futures.append(executor.submit(kind, Item(10)))
+        for future in futures:
+            future.result(PATIENCE_S)
+
+
 @pytest.mark.parametrize(
     ("arrivals_ms", "due_ms"),
     [
@@ -200,7 +217,7 @@ def test_endless_work_of_one_kind_starves_no_other() -> None:
         return busy.run(batch)
 
     common = Kind("common", run, 100, ENDLESS)
-    with executor_of(rare, common, lanes=2) as executor:
+    with executor_of(common, rare, lanes=2) as executor:
         for _ in range(100):
             executor.submit(common, Item(10))
         busy.await_batches(10)
@@ -323,8 +340,10 @@ def test_an_item_is_let_go_when_it_is_over(fate: str) -> None:
             if fate != "cancelled":
                 assert (future.exception(PATIENCE_S) is None) == (fate == "done")
             desk.batches.clear()
-            # A batch later the lane has let go of it for certain.
-            executor.submit(blocker, Item(1)).result(PATIENCE_S)
+            # The lane lets go of its batch a moment after the result is there.
+            deadline = time.monotonic() + PATIENCE_S
+            while gone() and time.monotonic() < deadline:
+                time.sleep(0.001)
             assert gone() is None
     finally:
         gc.enable()
@@ -435,6 +454,7 @@ def test_a_lost_device_fails_everything_and_is_told_once() -> None:
         for kind in (healthy, failing):
             with pytest.raises(DeviceLost):
                 executor.submit(kind, Item(1), urgent=True)
+        desk.error = DeviceLost("the same, seen by another lane")
         desk.open()
     assert lost == [error]
 

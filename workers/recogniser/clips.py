@@ -1,39 +1,34 @@
-"""A clip's samples, ready for a front end."""
+"""A clip on its way to a recogniser."""
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
+from callscope.calls import Language
+from callscope.ports import SAMPLE_RATE_HZ, Clip
+from workers.recogniser.encoder import PREFIX_FRAMES
+from workers.recogniser.engine import Passage
+from workers.recogniser.features import FrontEnd
+from workers.recogniser.waves import excerpt
 
-from callscope.ports import SAMPLE_RATE_HZ, Clip, Samples
 
-
-def cut(clip: Clip, *, least: int) -> tuple[Tensor, int]:
+def cut(clip: Clip, language: Language | None, *, front_end: FrontEnd) -> Passage:
     """
-    Return a clip's samples and its duration.
+    Cut a clip out of its channel.
 
     Parameters
     ----------
     clip : Clip
-        Where it reaches beyond its channel, it ends with it.
-    least : int
-        Samples of one frame: a shorter clip is filled up with silence.
-
-    Returns
-    -------
-    samples : Tensor, shape (max(n, least),)
-        float32.
-    duration_ms : int
-        Of the clip, without what was filled up.
+        Where it reaches beyond its channel, it ends with it; under one frame, it is filled up with silence.
+    language : Language, optional
+        Spoken language when it is known.
+    front_end : FrontEnd
+        That will make its features.
     """
+    start_ms, end_ms = clip.interval.start_ms, min(clip.interval.end_ms, clip.channel.duration_ms)
     per_ms = SAMPLE_RATE_HZ // 1000
-    samples = clip.channel[clip.interval.start_ms * per_ms : clip.interval.end_ms * per_ms]
-    padded = functional.pad(as_tensor(samples), (0, max(0, least - len(samples))))
-    return padded, len(samples) // per_ms
-
-
-def as_tensor(samples: Samples) -> Tensor:
-    """Return the samples as a tensor, over the same memory where torch may write to it."""
-    return torch.from_numpy(np.require(samples, np.float32, ["C", "W"]))
+    sound = excerpt(clip.channel, start_ms * per_ms, end_ms * per_ms, least=front_end.filter_bank.length)
+    return Passage(
+        sound,
+        frames=PREFIX_FRAMES + front_end.stacks(sound.length),
+        duration_ms=max(0, end_ms - start_ms),
+        language=language,
+    )

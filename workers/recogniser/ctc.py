@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from callscope.calls import Emotion, EventKind, Language, Transcript, Word
+from callscope.calls import Transcript, Word
 from callscope.meaning.tags import parse_tags
 from workers.recogniser.checkpoint import FrontendConfig
 from workers.recogniser.encoder import PREFIX_FRAMES
+from workers.recogniser.engine import Reading
 from workers.recogniser.tokens import Tokenizer
 
 _Kind = TypeVar("_Kind")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the network said of one clip."""
-
-    frame_ids: Sequence[int]
-    """The most probable token of each output frame, the prefix included."""
-    languages: Mapping[Language, float]
-    emotions: Mapping[Emotion, float]
-    events: Mapping[EventKind, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +50,52 @@ class FrameClock:
         return max(0, (frame - PREFIX_FRAMES) * self.frame_ms + self.centre_ms - self.frame_ms // 2)
 
 
-def read_tags(frame_ids: Tensor, prefix: Tensor, tokenizer: Tokenizer) -> Reading:
+class TagScores:
     """
-    Give each kind of tag the output frame that is its own: language, emotion, event.
+    Where the scores of the tags are: language, emotion and event each have an output frame of their own.
 
     Parameters
     ----------
-    frame_ids : Tensor of int64, shape (frames,)
-        The most probable token of each output frame, the prefix included.
-    prefix : Tensor, shape (3, vocabulary)
-        The CTC head's scores of the first frames.
     tokenizer : Tokenizer
         Knows the tags' ids; a tag that this vocabulary lacks is in no distribution.
     """
 
-    def distribution(kinds: Mapping[_Kind, int], frame: int) -> dict[_Kind, float]:
-        scores = prefix[frame, list(kinds.values())]
-        return dict(zip(kinds, scores.double().softmax(dim=0).tolist(), strict=True))
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        kinds = [list(ids.values()) for ids in (tokenizer.languages, tokenizer.emotions, tokenizer.events)]
+        self.frames = [frame for frame, ids in enumerate(kinds) for _ in ids]
+        """Of each tag, the output frame that tells of its kind."""
+        self.ids = [token_id for ids in kinds for token_id in ids]
+        """Of each tag, its token."""
 
-    return Reading(
-        frame_ids=frame_ids.tolist(),
-        languages=distribution(tokenizer.languages, 0),
-        emotions=distribution(tokenizer.emotions, 1),
-        events=distribution(tokenizer.events, 2),
-    )
+    def reading(self, frame_ids: Sequence[int], scores: NDArray[np.float32], *, text: str | None = None) -> Reading:
+        """
+        Return a reading.
+
+        Parameters
+        ----------
+        frame_ids : sequence of int
+            The most probable token of each output frame, the prefix included.
+        scores : array, shape (tags,)
+            What the CTC head says at `frames` of `ids`.
+        text : str, optional
+            With its tags, where the engine spells by itself.
+        """
+        after_languages = len(self._tokenizer.languages)
+        after_emotions = after_languages + len(self._tokenizer.emotions)
+        return Reading(
+            frame_ids=frame_ids,
+            languages=_distribution(self._tokenizer.languages, scores[:after_languages]),
+            emotions=_distribution(self._tokenizer.emotions, scores[after_languages:after_emotions]),
+            events=_distribution(self._tokenizer.events, scores[after_emotions:]),
+            text=text,
+        )
+
+
+def _distribution(kinds: Iterable[_Kind], scores: NDArray[np.float32]) -> dict[_Kind, float]:
+    """Return the probability of each kind, by softmax."""
+    weights = np.exp((scores - scores.max()).astype(np.float64))
+    return dict(zip(kinds, (weights / weights.sum()).tolist(), strict=True))
 
 
 def collapse(frame_ids: Sequence[int], *, blank: int) -> list[Token]:
@@ -105,7 +118,7 @@ def transcribe(
     Parameters
     ----------
     reading : Reading
-        Of one clip.
+        Of one clip. Its own text, where it has one, is taken before what the tokens spell.
     tokenizer : Tokenizer
         Of the same checkpoint.
     blank : int
@@ -124,7 +137,7 @@ def transcribe(
     spelling = tokenizer.spell([token.id for token in tokens])
     spoken = [pair for pair in zip(spelling.pieces, tokens, strict=True) if not tokenizer.is_tag(pair[1].id)]
     return Transcript(
-        text=parse_tags(spelling.text).text,
+        text=parse_tags(spelling.text if reading.text is None else reading.text).text,
         language=max(reading.languages, key=reading.languages.__getitem__),
         emotion_distribution=reading.emotions,
         event_distribution=reading.events,

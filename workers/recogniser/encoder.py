@@ -2,7 +2,7 @@
 The network of SenseVoiceSmall, with FunASR's names for its weights, so that the same file loads into both.
 
 It differs from FunASR's in what only speed is made of: scaled dot product attention, no dropout, one pass over the
-batch, any number format.
+batch, any number format, a language for each item.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from typing_extensions import override
 
 from callscope.calls import Language
 from workers.recogniser.checkpoint import EncoderConfig
+from workers.recogniser.waves import on_device
 
 PREFIX_FRAMES = 4
 """Output frames ahead of the speech: language, emotion, event, text normalisation."""
@@ -37,14 +39,65 @@ _LANGUAGES = {
 _EMOTION, _EVENT, _WITH_ITN = 1, 2, 14
 
 
+class Network(Protocol):
+    """SenseVoiceSmall in some engine and number format. Called by several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Engine and number format, such as ``torch-bf16``."""
+
+    def read(
+        self, features: Tensor, lengths: Sequence[int], languages: Sequence[Language | None]
+    ) -> tuple[Tensor, Tensor]:
+        """
+        Read a batch.
+
+        Parameters
+        ----------
+        features : Tensor, shape (batch, frames, features)
+            float32, from the front end, on the network's device; padded to the longest with anything finite.
+        lengths : sequence of int
+            Own frames of each item.
+        languages : sequence of Language or None
+            What is spoken in each item; None lets the network find out.
+
+        Returns
+        -------
+        ids : Tensor of int64, shape (batch, PREFIX_FRAMES + frames)
+            The most probable token of each frame; what lies after an item's own ``PREFIX_FRAMES + length`` is padding.
+        scores : Tensor, shape (batch, PREFIX_FRAMES - 1, vocabulary)
+            float32: what the CTC head says of language, emotion and event.
+        """
+
+
+def query_rows(languages: Sequence[Language | None]) -> list[list[int]]:
+    """Return the rows of the query embedding that make up each item's prefix."""
+    return [
+        [_ANY_LANGUAGE if language is None else _LANGUAGES[language], _EMOTION, _EVENT, _WITH_ITN]
+        for language in languages
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Padding:
     """Which frames of a padded batch are an item's own."""
 
     keys: Tensor
-    """bool, shape (batch, 1, 1, frames): what may be attended to."""
+    """0, or minus infinity for what may not be attended to; shape (batch, 1, 1, frames)."""
     frames: Tensor
-    """0 or 1 in the network's number format, shape (batch, frames, 1)."""
+    """1 or 0, shape (batch, frames, 1)."""
+
+
+class Linear(nn.Linear):
+    """A linear layer and what follows it, so that a device which can may do both in one step."""
+
+    @override
+    def forward(self, x: Tensor, *, added: Tensor | None = None, relu: bool = False) -> Tensor:
+        """Return the product, ``added`` to it if given, or its negative values set to 0."""
+        y = functional.linear(x, self.weight, self.bias)
+        if added is not None:
+            y += added
+        return functional.relu_(y) if relu else y
 
 
 class _Attention(nn.Module):
@@ -55,37 +108,43 @@ class _Attention(nn.Module):
         size = config.output_size
         self.heads = config.attention_heads
         before = (config.kernel_size - 1) // 2 + config.sanm_shfit
-        self.margins = (before, config.kernel_size - 1 - before)
-        self.linear_q_k_v = nn.Linear(input_size, 3 * size)
-        self.linear_out = nn.Linear(size, size)
+        after = config.kernel_size - 1 - before
+        self.margin, self.skipped = max(before, after), max(0, after - before)
+        self.linear_q_k_v = Linear(input_size, 3 * size)
+        self.linear_out = Linear(size, size)
         self.fsmn_block = nn.Conv1d(size, size, config.kernel_size, groups=size, bias=False)
 
     @override
-    def forward(self, x: Tensor, padding: Padding | None) -> Tensor:
+    def forward(self, x: Tensor, padding: Padding | None, *, added: Tensor | None) -> Tensor:
         projected: Tensor = self.linear_q_k_v(x)
         query, key, value = projected.view(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         keys = None if padding is None else padding.keys
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=keys)
-        joined: Tensor = self.linear_out(attended.transpose(1, 2).flatten(2))
-        return joined + self._remember(projected.chunk(3, dim=-1)[2], padding)
+        y: Tensor = self.linear_out(attended.transpose(1, 2).flatten(2), added=added)
+        values = projected.chunk(3, dim=-1)[2]
+        # What padding remembers is nobody's; but it must not be remembered.
+        values = values if padding is None else values * padding.frames
+        y += values
+        y += self._remember(values)
+        return y
 
-    def _remember(self, value: Tensor, padding: Padding | None) -> Tensor:
-        if padding is not None:
-            value = value * padding.frames
-        spread: Tensor = self.fsmn_block(functional.pad(value.transpose(1, 2), self.margins))
-        memory = spread.transpose(1, 2) + value
-        return memory if padding is None else memory * padding.frames
+    def _remember(self, values: Tensor) -> Tensor:
+        # Frames stay the outer dimension, which convolutions know as "channels last": nothing is transposed.
+        columns = values.unsqueeze(1).permute(0, 3, 1, 2)
+        kernel = self.fsmn_block.weight.unsqueeze(2)
+        spread = functional.conv2d(columns, kernel, padding=(0, self.margin), groups=len(kernel))
+        return spread.permute(0, 2, 3, 1).squeeze(1)[:, self.skipped : self.skipped + values.shape[1]]
 
 
 class _FeedForward(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.w_1 = nn.Linear(config.output_size, config.linear_units)
-        self.w_2 = nn.Linear(config.linear_units, config.output_size)
+        self.w_1 = Linear(config.output_size, config.linear_units)
+        self.w_2 = Linear(config.linear_units, config.output_size)
 
     @override
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.w_2(functional.relu(self.w_1(x), inplace=True))
+    def forward(self, x: Tensor, *, added: Tensor) -> Tensor:
+        y: Tensor = self.w_2(self.w_1(x, relu=True), added=added)
         return y
 
 
@@ -100,9 +159,8 @@ class _Block(nn.Module):
 
     @override
     def forward(self, x: Tensor, padding: Padding | None) -> Tensor:
-        attended: Tensor = self.self_attn(self.norm1(x), padding)
-        x = x + attended if self.is_residual else attended
-        y: Tensor = x + self.feed_forward(self.norm2(x))
+        attended: Tensor = self.self_attn(self.norm1(x), padding, added=x if self.is_residual else None)
+        y: Tensor = self.feed_forward(self.norm2(attended), added=attended)
         return y
 
 
@@ -144,35 +202,29 @@ class SenseVoice(nn.Module):
         self.scale = math.sqrt(config.output_size)
         self.encoder = _Encoder(config, features)
         self.embed = nn.Embedding(_QUERIES, features)
-        self.ctc = nn.ModuleDict({"ctc_lo": nn.Linear(config.output_size, vocabulary)})
+        self.ctc = nn.ModuleDict({"ctc_lo": Linear(config.output_size, vocabulary)})
+        self.tile = 1
+        """Batches are padded to a multiple of so many frames."""
 
     @override
-    def forward(self, features: Tensor, lengths: Sequence[int], language: Language | None = None) -> Tensor:
+    def forward(self, features: Tensor, lengths: Sequence[int], languages: Sequence[Language | None]) -> Tensor:
         """
-        Encode a batch.
-
-        Parameters
-        ----------
-        features : Tensor, shape (batch, frames, features)
-            float32, from the front end; padded to the longest.
-        lengths : sequence of int
-            Own frames of each item.
-        language : Language, optional
-            What is spoken; None lets the network find out.
+        Encode a batch; the parameters are those of `Network.read`.
 
         Returns
         -------
         Tensor, shape (batch, PREFIX_FRAMES + frames, size)
-            In the network's number format.
+            In the encoder's number format.
         """
-        spoken = _ANY_LANGUAGE if language is None else _LANGUAGES[language]
-        queries = [spoken, _EMOTION, _EVENT, _WITH_ITN]
-        prefix = self.embed(torch.tensor(queries, device=features.device)).float()
-        x = torch.cat((prefix.expand(len(features), -1, -1), features), dim=1)
+        queries = [row for rows in query_rows(languages) for row in rows]
+        prefix = self.embed(on_device(queries, features.device)).view(len(features), PREFIX_FRAMES, -1)
+        x = torch.cat((prefix, features), dim=1)
+        frames = x.shape[1]
+        x = functional.pad(x, (0, 0, 0, -frames % self.tile))
         # The positions' sines need float32 beyond a few frames, so the format is changed only after them.
-        x = (x * self.scale + _positions(x)).to(self.embed.weight.dtype)
+        x = (x * self.scale + _positions(x)).to(self.encoder.after_norm.weight.dtype)
         encoded: Tensor = self.encoder(x, _padding(x, [PREFIX_FRAMES + length for length in lengths]))
-        return encoded
+        return encoded[:, :frames]
 
     def logits(self, encoded: Tensor) -> Tensor:
         """Return the CTC head's scores of encoded frames, shape (..., vocabulary)."""
@@ -192,5 +244,6 @@ def _padding(x: Tensor, lengths: Sequence[int]) -> Padding | None:
     """Return None for a batch without padding: the kernels that know no mask are the faster ones."""
     if min(lengths) == x.shape[1]:
         return None
-    own = torch.arange(x.shape[1], device=x.device) < torch.tensor(lengths, device=x.device).unsqueeze(1)
-    return Padding(keys=own[:, None, None, :], frames=own.unsqueeze(2).to(x.dtype))
+    own = torch.arange(x.shape[1], device=x.device) < on_device(lengths, x.device).unsqueeze(1)
+    keys = torch.zeros(own.shape, dtype=x.dtype, device=x.device).masked_fill_(~own, -math.inf)
+    return Padding(keys=keys[:, None, None, :], frames=own.unsqueeze(2).to(x.dtype))

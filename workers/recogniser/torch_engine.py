@@ -1,202 +1,179 @@
-"""The engine callscope runs on: its own network over a FunASR checkpoint, batched by length, on any torch device."""
+"""The engine callscope runs on: sound, features and speech detector in torch on any device, around any network."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from threading import Lock
-from typing import Literal
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-import structlog
+import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from callscope.calls import Language, Transcript
-from callscope.errors import CheckpointInvalid, RecogniserFailed
-from callscope.ports import Clip, Samples, Scores
-from workers.recogniser.checkpoint import SenseVoiceCheckpoint, VadCheckpoint, load_weights
-from workers.recogniser.clips import as_tensor, cut
-from workers.recogniser.ctc import FrameClock, Reading, read_tags, transcribe
-from workers.recogniser.encoder import PREFIX_FRAMES, SenseVoice
+from callscope.errors import CallscopeError, DeviceLost, OutOfDeviceMemory, RecogniserFailed
+from callscope.ports import Channel, Clip, Scores
+from workers.recogniser.checkpoint import SenseVoiceCheckpoint
+from workers.recogniser.clips import cut
+from workers.recogniser.ctc import FrameClock, TagScores, transcribe
+from workers.recogniser.encoder import PREFIX_FRAMES, Network
+from workers.recogniser.engine import Passage, Reading, Stretch
 from workers.recogniser.features import FrontEnd
 from workers.recogniser.tokens import Tokenizer
 from workers.recogniser.vad import SpeechDetector
+from workers.recogniser.waves import Waves, on_device
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-_BATCH_FRAMES = 2_000
-"""Padded frames (60 ms each) of a batch: two minutes of speech, small enough for a laptop."""
-_SLICE_FRAMES = 1_000
-"""Frames whose scores over the whole vocabulary are held at once: 100 MB at 25,055 tokens in fp32."""
+_CPU_BATCH_FRAMES, _BATCH_FRAMES = 2_000, 10_000
+"""Frames (60 ms) of a batch: two minutes of speech keep a core's matrix units busy, ten those of a GPU."""
+_CPU_STRETCH_FRAMES, _STRETCH_FRAMES = 4_000, 120_000
+"""Frames (10 ms) of a batch for the speech detector, which is small: it needs more sound to be worth its launches."""
+_STREAMS = {"cuda": 2}
+"""One computes while the other's batch is put together and its results are read."""
 
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A clip on its way through a batch."""
-
-    index: int
-    """Where its transcript belongs in the answer."""
-    samples: Tensor
-    duration_ms: int
-    frames: int
-    """Filter-bank frames; one at least."""
-    stacks: int
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
+_LOST = ("CUDA error", "CUBLAS_STATUS", "CUDNN_STATUS", "device-side assert", "NPU function error", "CNRT error")
 
 
-class TorchRecogniser:
+class LeanEngine:
     """
-    The `callscope.ports.Recogniser` of torch. One batch is on the device at a time, whoever calls.
+    The `workers.recogniser.engine.Engine` of every network but stock FunASR's.
 
     Parameters
     ----------
     checkpoint : SenseVoiceCheckpoint
-        Recogniser.
-    vad : VadCheckpoint
-        Speech detector.
+        Whose front end and head these are; its weights aren't kept.
+    tokenizer : Tokenizer
+        Of the same checkpoint.
+    detector : SpeechDetector
+        On the device.
+    network : Network
+        On the device.
     device : torch.device
-        Where both run.
-    dtype : {"fp32", "bf16"}
-        Number format of the recogniser's network; features, positions and the speech detector are always fp32.
-
-    Raises
-    ------
-    CheckpointInvalid
-        Weights, tokenizer or sizes don't belong together.
+        Where all of them run.
+    cores : int > 0
+        How many the lanes of a CPU device may use, one each: torch's own threads wait for each other after every layer.
     """
 
     def __init__(
         self,
         checkpoint: SenseVoiceCheckpoint,
-        vad: VadCheckpoint,
         *,
+        tokenizer: Tokenizer,
+        detector: SpeechDetector,
+        network: Network,
         device: torch.device,
-        dtype: Literal["fp32", "bf16"] = "fp32",
+        cores: int,
     ) -> None:
-        config = checkpoint.config
+        is_cpu = device.type == "cpu"
         self.checkpoint = checkpoint.identity
-        self.engine = f"torch-{dtype}"
+        self.name = network.name
         self.device = str(device)
-        self._tokenizer = Tokenizer(checkpoint.tokenizer)
-        self._blank = config.model_conf.blank_id
-        self._clock = FrameClock.of(config.frontend_conf)
-        if config.encoder_conf.output_size % config.encoder_conf.attention_heads:
-            raise CheckpointInvalid(f"{checkpoint.folder}: output_size isn't a multiple of attention_heads")
-        with torch.device("meta"):
-            network = SenseVoice(
-                config.encoder_conf, features=config.frontend_conf.features, vocabulary=self._tokenizer.size
-            )
-        load_weights(network, checkpoint.weights, folder=checkpoint.folder)
-        self._network = network.to(device, _DTYPES[dtype]).eval()
-        self._front_end = FrontEnd(config.frontend_conf, checkpoint.cmvn).to(device)
-        self._detector = SpeechDetector(vad).to(device).eval()
-        self._lock = Lock()
+        self.lanes = cores if is_cpu else _STREAMS.get(device.type, 1)
+        self.batch_frames = _CPU_BATCH_FRAMES if is_cpu else _BATCH_FRAMES
+        self.stretch_frames = _CPU_STRETCH_FRAMES if is_cpu else _STRETCH_FRAMES
+        self._device = device
+        self._tokenizer = tokenizer
+        self._blank = checkpoint.config.model_conf.blank_id
+        self._clock = FrameClock.of(checkpoint.config.frontend_conf)
+        self._waves = Waves().to(device)
+        self._front_end = FrontEnd(checkpoint.config.frontend_conf, checkpoint.cmvn).to(device)
+        self._detector = detector
+        self._network = network
+        self._tags = TagScores(tokenizer)
+        self._tag_frames = on_device(self._tags.frames, device)
+        self._tag_ids = on_device(self._tags.ids, device)
+        if not is_cpu:
+            # The lanes' streams don't wait for the one that has put the weights there.
+            torch.accelerator.synchronize(device)
 
-    @torch.inference_mode()
-    def speech_scores(self, channels: Sequence[Samples]) -> list[Scores]:
-        """
-        Return the speech scores of each channel, in order; a channel under one frame gives none.
+    @contextmanager
+    def lane(self) -> Iterator[None]:
+        """Give the calling thread a core or a stream of its own, and keep it from recording gradients."""
+        with torch.inference_mode(), self._place():
+            yield
 
-        Raises
-        ------
-        RecogniserFailed
-            The network raised; the message says on which channel.
-        """
-        scores = []
-        for index, channel in enumerate(channels):
-            try:
-                with self._lock:
-                    score: Tensor = self._detector(as_tensor(channel).to(self.device))
-                    scores.append(score.cpu().numpy())
-            except RuntimeError as error:
-                raise RecogniserFailed(
-                    f"the speech detector failed on channel {index}", why=_first_line(error)
-                ) from error
-        return scores
+    def _place(self) -> AbstractContextManager[object]:
+        match self._device.type:
+            case "cpu":
+                # OpenMP keeps the number for each thread; a thread that asks later inherits the latest.
+                torch.set_num_threads(1)
+                return nullcontext()
+            case "cuda":
+                return torch.cuda.stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
+            case _:
+                torch.accelerator.set_device_index(self._device)
+                return nullcontext()
 
-    @torch.inference_mode()
-    def transcribe(self, clips: Sequence[Clip], *, language: Language | None = None) -> list[Transcript]:
-        """
-        Read each clip; results are in the order of the clips.
+    def stretches(self, channel: Channel) -> list[Stretch]:
+        """Return what `detect` takes of a channel."""
+        return self._detector.stretches(channel)
 
-        Parameters
-        ----------
-        clips : sequence of Clip
-            Of any channels. One under 25 ms is filled up with silence to one frame.
-        language : Language, optional
-            Spoken language when it is known; None lets the model decide.
+    def detect(self, stretches: Sequence[Stretch]) -> list[Scores]:
+        """Return the speech scores of each stretch's own frames."""
+        with _named_failures("the speech detector"):
+            scores: list[Scores] = self._detector(stretches)
+            return scores
 
-        Raises
-        ------
-        RecogniserFailed
-            A clip can't be read; the message says which.
-        """
-        transcripts: dict[int, Transcript] = {}
-        items = [self._item(index, clip) for index, clip in enumerate(clips)]
-        for batch in _batches(items):
-            for item, reading in zip(batch, self._read(batch, clips, language), strict=True):
-                transcripts[item.index] = transcribe(
-                    reading,
-                    tokenizer=self._tokenizer,
-                    blank=self._blank,
-                    clock=self._clock,
-                    duration_ms=item.duration_ms,
-                )
-        return [transcripts[index] for index in range(len(clips))]
+    def passage(self, clip: Clip, language: Language | None) -> Passage:
+        """Return what `read` takes of a clip."""
+        return cut(clip, language, front_end=self._front_end)
 
-    def _item(self, index: int, clip: Clip) -> _Item:
-        bank = self._front_end.filter_bank
-        samples, duration_ms = cut(clip, least=bank.length)
-        return _Item(index, samples, duration_ms, bank.frames(len(samples)), self._front_end.stacks(len(samples)))
-
-    def _read(self, batch: Sequence[_Item], clips: Sequence[Clip], language: Language | None) -> list[Reading]:
-        """Read a batch; when it can't be read whole, item by item, so that the one at fault is named."""
-        try:
-            with self._lock:
-                readings = self._run(batch, language)
-        except RuntimeError as error:
-            if len(batch) == 1:
-                raise RecogniserFailed(_describe(batch[0], clips), why=_first_line(error)) from error
-            _log.warning("batch_failed", items=len(batch), error=_first_line(error))
-            return [reading for item in batch for reading in self._read([item], clips, language)]
-        for item, reading in zip(batch, readings, strict=True):
-            if not all(map(math.isfinite, reading.emotions.values())):
-                raise RecogniserFailed(_describe(item, clips), why="the network's scores are not numbers")
-        return readings
-
-    def _run(self, batch: Sequence[_Item], language: Language | None) -> list[Reading]:
-        samples = pad_sequence([item.samples for item in batch], batch_first=True).to(self.device)
-        features = self._front_end(samples, [item.frames for item in batch])
-        encoded: Tensor = self._network(features, [item.stacks for item in batch], language)
-        # The scores of all frames over the whole vocabulary would be a hundred times the features: slice by slice.
-        slices = torch.split(encoded.flatten(0, 1), _SLICE_FRAMES)
-        ids = torch.cat([self._network.logits(part).argmax(dim=-1) for part in slices])
-        rows = ids.view(len(batch), -1).cpu()
-        prefixes = self._network.logits(encoded[:, : PREFIX_FRAMES - 1]).cpu()
+    def read(self, passages: Sequence[Passage]) -> list[Reading]:
+        """Return what is said in each passage."""
+        with _named_failures("the recogniser"):
+            samples = self._waves([passage.excerpt for passage in passages])
+            bank = self._front_end.filter_bank
+            features = self._front_end(samples, [bank.frames(passage.excerpt.length) for passage in passages])
+            lengths = [passage.frames - PREFIX_FRAMES for passage in passages]
+            ids, scores = self._network.read(features, lengths, [passage.language for passage in passages])
+            tags = scores[:, self._tag_frames, self._tag_ids]
+            # Both come back in one copy, the only thing the host waits for: float32 holds every id exactly.
+            rows = torch.cat((ids.float(), tags), dim=1).cpu().numpy()
+        frames = ids.shape[1]
+        if not np.isfinite(rows[:, frames:]).all():
+            raise RecogniserFailed("the network's scores are not numbers")
         return [
-            read_tags(row[: PREFIX_FRAMES + item.stacks], prefix, self._tokenizer)
-            for item, row, prefix in zip(batch, rows, prefixes, strict=True)
+            self._tags.reading(row[: passage.frames].astype(np.int64).tolist(), row[frames:])
+            for row, passage in zip(rows, passages, strict=True)
         ]
 
-
-def _batches(items: Sequence[_Item]) -> Iterator[list[_Item]]:
-    """Yield neighbours in length, so that padding is small, up to so many padded frames; never an empty batch."""
-    batch: list[_Item] = []
-    for item in sorted(items, key=lambda item: item.stacks):
-        if batch and (len(batch) + 1) * (PREFIX_FRAMES + item.stacks) > _BATCH_FRAMES:
-            yield batch
-            batch = []
-        batch.append(item)
-    if batch:
-        yield batch
+    def spell(self, reading: Reading, passage: Passage) -> Transcript:
+        """Return the transcript of a reading."""
+        return transcribe(
+            reading,
+            tokenizer=self._tokenizer,
+            blank=self._blank,
+            clock=self._clock,
+            duration_ms=passage.duration_ms,
+        )
 
 
-def _describe(item: _Item, clips: Sequence[Clip]) -> str:
-    interval = clips[item.index].interval
-    return f"the recogniser failed on clip {item.index}, {interval.start_ms} to {interval.end_ms} ms of its channel"
+@contextmanager
+def _named_failures(what: str) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise name_failure(error, what=what) from error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def name_failure(error: RuntimeError, *, what: str) -> CallscopeError:
+    """
+    Return the named error for what torch, or a plug-in of it, raised.
+
+    Parameters
+    ----------
+    error : RuntimeError
+        Memory comes before loss: a device that couldn't give memory can go on.
+    what : str
+        What failed.
+
+    Returns
+    -------
+    CallscopeError
+        `OutOfDeviceMemory`, `DeviceLost` or `RecogniserFailed`.
+    """
+    message = str(error)
+    why = message.partition("\n")[0]
+    if isinstance(error, torch.OutOfMemoryError) or any(mark in message for mark in _OUT_OF_MEMORY):
+        return OutOfDeviceMemory(f"{what} ran out of the device's memory", why=why)
+    if isinstance(error, torch.AcceleratorError) or any(mark in message for mark in _LOST):
+        return DeviceLost(f"{what} lost its device", why=why)
+    return RecogniserFailed(f"{what} failed on a batch", why=why)

@@ -22,10 +22,7 @@ from funasr import AutoModel
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from bench.checkpoint import BPE_MODEL
-
-FUNASR_ONNX, SHERPA_ONNX = "funasr-onnx", "sherpa-onnx"
-"""A folder for each rival."""
-TOKENS = "tokens.txt"
+from bench.rivals import FUNASR_ONNX, SHERPA_ONNX, TOKENS
 
 _CONFIG, _NORMALISATION = "config.yaml", "am.mvn"
 

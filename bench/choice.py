@@ -61,7 +61,7 @@ def choose_stock(bench: Bench) -> StockSetup:
     if len(ways) == 1:
         return ways[0]
     bench.progress(f"stock FunASR: looking for the fastest of {len(ways)} ways to run it")
-    warm_up, *files = bench.load.take(1 + _PROBES)
+    warm_up, *files = bench.load.take(2 if bench.quick else 1 + _PROBES)
     rtfx = {}
     for way in ways:
         with stock_contender(bench, way) as contender:

@@ -33,6 +33,7 @@ _LOUD = 500
 _FRAMES_A_TOKEN = 4
 """About four tokens a second, as people speak."""
 _LONGEST_FRAMES = 1_000
+_GPU_BATCH_FRAMES = 10_000
 
 
 def instant_recogniser(settings: Settings) -> BatchingRecogniser:
@@ -48,6 +49,7 @@ def instant_recogniser(settings: Settings) -> BatchingRecogniser:
         device=torch.device("cpu"),
         cores=1,
     )
+    engine.batch_frames = _GPU_BATCH_FRAMES
     return BatchingRecogniser(engine)
 
 
@@ -66,11 +68,6 @@ class _NoNetwork(Network):
 
 class _InstantEngine(LeanEngine):
     """callscope's engine with its device taken out; a batch is still put together as if for one."""
-
-    @property
-    @override
-    def batch_frames(self) -> int:
-        return 10_000
 
     @override
     def detect(self, stretches: Sequence[Stretch]) -> list[Scores]:

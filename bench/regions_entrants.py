@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 
+from bench.engines import find_engines
 from bench.regions_reader import Places, Readers, Way
 from bench.rivals import Rival
 from bench.stage import CALLSCOPE, Bench, Missing
@@ -17,7 +17,6 @@ CONTROLS = (Rival.SHERPA_ONNX_FP32, Rival.FUNASR_ONNX_FP32)
 BATCHES = (1, 4, 8, 16)
 """Regions in a rival's batch that are tried, in this order."""
 
-_ENGINES = (("torch", "fp32"), ("torch", "bf16"), ("onnx", "fp32"), ("onnx", "int8"))
 _MOST_PROCESSES = 4
 """Of a rival; each holds a whole model."""
 _PROBES = 16
@@ -72,13 +71,9 @@ def find_entrants(course: Course, missing: Mapping[Rival, Missing | None]) -> It
     """Yield callscope, its further engines and those who race it, by name."""
     settings, threads = course.bench.settings, course.bench.threads
     yield CALLSCOPE, Entrant(CALLSCOPE, Way(1, threads), settings)
-    for engine, dtype in _ENGINES:
-        name = f"{engine}-{dtype}"
-        if name == course.engine or (engine == "onnx" and settings.device != "cpu"):
-            continue
-        own = settings.model_copy(update={"engine": engine, "dtype": dtype})
-        has_runtime = engine != "onnx" or find_spec("onnxruntime")
-        yield name, Entrant(CALLSCOPE, Way(1, threads), own) if has_runtime else Missing("onnxruntime")
+    for name, own in find_engines(settings):
+        if name != course.engine:
+            yield name, own if isinstance(own, Missing) else Entrant(CALLSCOPE, Way(1, threads), own)
     for rival in RACING:
         yield rival, missing[rival] or _set_up(rival, course)
 

@@ -1,14 +1,16 @@
-"""Both engines over one small checkpoint with random weights."""
+"""Both exact engines over one small checkpoint with random weights, by themselves and behind the queue."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from callscope.settings import Settings
 from tests.checkpoints import build_sense_voice, build_vad
-from workers.recogniser import load_recogniser
-from workers.recogniser.funasr_engine import FunasrRecogniser
-from workers.recogniser.torch_engine import TorchRecogniser
+from workers.recogniser.funasr_engine import FunasrEngine
+from workers.recogniser.load import load_engine
+from workers.recogniser.recogniser import BatchingRecogniser
+from workers.recogniser.torch_engine import LeanEngine
 
 
 @pytest.fixture(scope="session")
@@ -20,14 +22,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ours(folder: Path) -> TorchRecogniser:
-    recogniser = load_recogniser(Settings(checkpoint=str(folder)))
-    assert isinstance(recogniser, TorchRecogniser)
-    return recogniser
+def lean_engine(folder: Path) -> LeanEngine:
+    engine = load_engine(Settings(checkpoint=str(folder), engine="torch", dtype="fp32"))
+    assert isinstance(engine, LeanEngine)
+    return engine
 
 
 @pytest.fixture(scope="session")
-def stock(folder: Path) -> FunasrRecogniser:
-    recogniser = load_recogniser(Settings(checkpoint=str(folder), engine="funasr"))
-    assert isinstance(recogniser, FunasrRecogniser)
-    return recogniser
+def stock_engine(folder: Path) -> FunasrEngine:
+    engine = load_engine(Settings(checkpoint=str(folder), engine="funasr"))
+    assert isinstance(engine, FunasrEngine)
+    return engine
+
+
+@pytest.fixture(scope="session")
+def ours(lean_engine: LeanEngine) -> Iterator[BatchingRecogniser]:
+    with BatchingRecogniser(lean_engine) as recogniser:
+        yield recogniser
+
+
+@pytest.fixture(scope="session")
+def stock(stock_engine: FunasrEngine) -> Iterator[BatchingRecogniser]:
+    with BatchingRecogniser(stock_engine) as recogniser:
+        yield recogniser

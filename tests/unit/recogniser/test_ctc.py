@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callscope.calls import Emotion, EventKind, Language, Word
 from tests.checkpoints import BPE_MODEL
 from workers.recogniser.checkpoint import FrontendConfig
-from workers.recogniser.ctc import FrameClock, Reading, Token, collapse, read_tags, time_words, transcribe
+from workers.recogniser.ctc import FrameClock, TagScores, Token, collapse, time_words, transcribe
+from workers.recogniser.engine import Reading
 from workers.recogniser.tokens import Tokenizer
 
 pytestmark = pytest.mark.unit
@@ -114,17 +115,26 @@ def test_a_transcript_is_made_of_text_tags_and_words(tokenizer: Tokenizer) -> No
     assert transcript.token_ids == (language, emotion, event, itn, you, good)
 
 
+def test_an_engine_s_own_text_comes_first(tokenizer: Tokenizer) -> None:
+    certain = ({Language.EN: 1.0}, {Emotion.ANGRY: 1.0}, {EventKind.SPEECH: 1.0})
+    reading = Reading([0, 0, 0, 0, 0], *certain, text="<|en|><|ANGRY|><|Speech|><|withitn|>three days")
+    transcript = transcribe(reading, tokenizer=tokenizer, blank=0, clock=CLOCK, duration_ms=300)
+    assert transcript.text == "three days"
+
+
 def test_each_kind_of_tag_is_read_at_its_own_frame(tokenizer: Tokenizer) -> None:
-    prefix = torch.zeros(3, tokenizer.size)
+    prefix = np.zeros((3, tokenizer.size), dtype=np.float32)
     prefix[0, tokenizer.languages[Language.JA]] = 9
     prefix[1, tokenizer.emotions[Emotion.SAD]] = 9
-    prefix[2, tokenizer.events[EventKind.BGM]] = 9
+    prefix[2, tokenizer.events[EventKind.BGM]] = 900
     prefix[1, tokenizer.events[EventKind.CRY]] = 99  # another kind's frame: must not count
-    reading = read_tags(torch.zeros(7, dtype=torch.int64), prefix, tokenizer)
+    tags = TagScores(tokenizer)
+    reading = tags.reading([0] * 7, prefix[tags.frames, tags.ids])
     assert max(reading.languages, key=reading.languages.__getitem__) is Language.JA
     assert max(reading.emotions, key=reading.emotions.__getitem__) is Emotion.SAD
     assert max(reading.events, key=reading.events.__getitem__) is EventKind.BGM
     assert sum(reading.languages.values()) == pytest.approx(1)
+    assert reading.events[EventKind.BGM] == 1
     assert set(reading.emotions) == set(Emotion)
     assert set(reading.events) == set(EventKind) - {EventKind.SILENCE, EventKind.CROSSTALK}
     assert len(reading.frame_ids) == 7

@@ -149,9 +149,12 @@ def test_what_is_short_of_a_batch_for_each_lane_is_shared() -> None:
     desk = Desk(is_held=True)
     kind = kind_of(desk, batch_frames=1_000)
     with executor_of(kind, lanes=2) as executor:
-        futures = [executor.submit(kind, Item(10)) for _ in range(40)]
+        futures = [executor.submit(kind, Item(1_000)) for _ in range(2)]
         desk.await_batches(2)
-        assert [len(batch) for batch in desk.batches] == [20, 10]
+        futures += [executor.submit(kind, Item(10)) for _ in range(40)]
+        desk.let(2)
+        desk.await_batches(2)
+        assert [len(batch) for batch in desk.batches] == [1, 1, 20, 10]
         desk.open()
         for future in futures:
             future.result(PATIENCE_S)
@@ -320,27 +323,26 @@ def test_a_cancelled_item_never_runs_and_makes_room_at_once() -> None:
 
 @pytest.mark.parametrize("fate", ["done", "cancelled", "failed"])
 def test_an_item_is_let_go_when_it_is_over(fate: str) -> None:
-    desk = Desk()
-    kind: Kind[Item, int] = Kind("desk", lambda batch: [len(desk.run(batch)) for _ in batch], 100, ENDLESS)
-    hold = threading.Event()
-    blocker: Kind[Item, bool] = Kind("blocker", lambda _: [hold.wait(PATIENCE_S)], 100, ENDLESS)
+    desk = Desk(is_held=True)
+    kind = kind_of(desk)
     gc.disable()
     try:
-        with Executor([kind, blocker], lanes=1, lane=nullcontext, on_lost=print, flush_ms=0) as executor:
-            first = executor.submit(blocker, Item(100))
+        with executor_of(kind) as executor:
+            executor.submit(kind, Item(100))
+            desk.await_batches(1)
             item = Item(10, is_bad=fate == "failed")
             gone = weakref.ref(item)
             future = executor.submit(kind, item)
             del item
             assert gone() is not None
             if fate == "cancelled":
-                future.cancel()
-            hold.set()
-            first.result(PATIENCE_S)
+                assert future.cancel()
+                assert gone() is None
+            desk.open()
             if fate != "cancelled":
                 assert (future.exception(PATIENCE_S) is None) == (fate == "done")
             desk.batches.clear()
-            # The lane lets go of its batch a moment after the result is there.
+            # The lane lets go of its batch a moment after the result is there; no other batch follows.
             deadline = time.monotonic() + PATIENCE_S
             while gone() and time.monotonic() < deadline:
                 time.sleep(0.001)

@@ -20,8 +20,8 @@ from rich.table import Table
 
 from bench.calls import CallFile
 from bench.choice import StockSetup, choose_stock
-from bench.machine import peak_resident_mb, resident_mb
-from bench.report import contenders_table
+from bench.machine import peak_resident_mb, processor_s, resident_mb
+from bench.report import contenders_table, times
 from bench.stage import CALLSCOPE, STOCK, Bench, Speed
 from callscope.errors import ConfigurationFault
 from callscope.ports import Storage
@@ -58,6 +58,8 @@ class Run:
     recordings: int
     audio_s: float
     wall_s: float
+    cpu_s: float = 0.0
+    """Of the workers."""
     resident: tuple[tuple[int, float], ...] = ()
     """Recordings finished, and MB that the workers held then."""
     peak_mb: float = 0.0
@@ -68,6 +70,7 @@ class Run:
             self.recordings + other.recordings,
             self.audio_s + other.audio_s,
             self.wall_s + other.wall_s,
+            self.cpu_s + other.cpu_s,
             self.resident + tuple((self.recordings + count, mb) for count, mb in other.resident),
             max(self.peak_mb, other.peak_mb),
         )
@@ -75,7 +78,7 @@ class Run:
     @property
     def speed(self) -> Speed:
         """As every stage tells it."""
-        return Speed(self.engine, self.audio_s, self.wall_s)
+        return Speed(self.engine, self.audio_s, self.wall_s, self.cpu_s or None)
 
     @property
     def growth_mb(self) -> float | None:
@@ -115,7 +118,7 @@ class EndToEnd:
         return {
             CALLSCOPE: {**self.callscope.as_data(), "runs": {str(run.recordings): run.as_data() for run in runs}},
             STOCK: {**self.stock.as_data(), "setup": self.setup.as_data()},
-            "times_stock": round(self.callscope.speed.rtfx / self.stock.speed.rtfx, 2),
+            **times(self.callscope.speed, self.stock.speed),
             "linearity": {
                 str(run.recordings): round(run.speed.rtfx / self.callscope.speed.rtfx, 3) for run in self.longer
             },
@@ -186,6 +189,8 @@ class _Cluster:
     storage: Storage
     supervisor: Supervisor
     servers: Supervisor
+    workers: tuple[int, ...] = ()
+    """Process numbers, known once the first recordings are done."""
 
     def upload(self, prefix: str, files: Sequence[CallFile]) -> None:
         for file in files:
@@ -196,6 +201,7 @@ class _Cluster:
         settings = self.settings.model_copy(update={"prefix": f"{prefix}/"})
         self.supervisor.start(_child("producer", settings, "-m", "callscope", "produce"))
         resident: list[tuple[int, float]] = []
+        spent_s = self._spent_s()
         deadline = time.monotonic() + _PATIENCE_S
         span = ledger.Span()
         while span.finished < len(files):
@@ -209,8 +215,9 @@ class _Cluster:
             elif time.monotonic() > deadline:
                 raise ConfigurationFault(f"{self.name} stands still at {span.finished} of {len(files)} recordings")
             if span.finished // SAMPLE_EVERY > before.finished // SAMPLE_EVERY:
-                resident.append((span.finished, sum(resident_mb(pid) for pid in _pids(span))))
+                resident.append((span.finished, sum(map(resident_mb, _pids(span)))))
         self.supervisor.stop(["producer"])
+        self.workers = _pids(span)
         if span.with_result != len(files):
             raise ConfigurationFault(f"{self.name} has no result of {len(files) - span.with_result} recordings")
         return Run(
@@ -218,8 +225,9 @@ class _Cluster:
             recordings=len(files),
             audio_s=sum(file.duration_s for file in files),
             wall_s=span.elapsed_ms / 1000,
+            cpu_s=self._spent_s() - spent_s,
             resident=tuple(resident),
-            peak_mb=sum(peak_resident_mb(pid) for pid in _pids(span)),
+            peak_mb=sum(map(peak_resident_mb, self.workers)),
         )
 
     def audit(self, *prefixes: str) -> int:
@@ -231,6 +239,9 @@ class _Cluster:
                 raise ConfigurationFault(f"the audit of {self.name}'s rows isn't clean", why=str(report))
             listed += report.listed_count
         return listed
+
+    def _spent_s(self) -> float:
+        return sum(map(processor_s, self.workers))
 
     def _check(self) -> None:
         for ended in [*self.servers.check(), *self.supervisor.check()]:
@@ -304,9 +315,9 @@ def _forget(folder: Path) -> None:
                 shutil.rmtree(child)
 
 
-def _pids(span: ledger.Span) -> list[int]:
+def _pids(span: ledger.Span) -> tuple[int, ...]:
     """Return the workers' process numbers: a worker is named by host, process and device."""
-    return [int(worker.split(":")[1]) for worker in span.workers]
+    return tuple(int(worker.split(":")[1]) for worker in span.workers)
 
 
 def _sum(runs: Sequence[Run]) -> Run:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from bench.choice import StockSetup, choose_stock, stock_contender
 from bench.contender import Contender, Measured
-from bench.report import contenders_data, contenders_table
+from bench.report import contenders_data, contenders_table, times
 from bench.stage import CALLSCOPE, STOCK, Bench, Speed
 from callscope.errors import ConfigurationFault
 
@@ -27,8 +27,6 @@ class Files:
     stock: Speed
     whole: Speed
     """callscope on all recordings of the stage at once: what it does with a queue that never runs dry."""
-    cpu_s: float
-    """Processor time of the last one."""
     padding: float
     peak_mb: float
     setup: StockSetup
@@ -39,7 +37,6 @@ class Files:
         data = contenders_data({CALLSCOPE: self.callscope, STOCK: self.stock})
         whole = {
             **self.whole.as_data(),
-            "cpu_s": round(self.cpu_s, 1),
             "channel_s": round(2 * self.whole.audio_s, 1),
             "processes": self.processes,
         }
@@ -47,7 +44,7 @@ class Files:
             **data,
             "whole": whole,
             "stock_setup": self.setup.as_data(),
-            "times_stock": round(self.callscope.rtfx / self.stock.rtfx, 2),
+            **times(self.callscope, self.stock),
             "padding": round(self.padding, 4),
             "peak_mb": round(self.peak_mb, 1),
         }
@@ -84,7 +81,6 @@ def run(bench: Bench) -> Files:
         callscope=_speed(own),
         stock=_speed(others),
         whole=_speed([whole]),
-        cpu_s=whole.cpu_s,
         padding=whole.padding,
         peak_mb=whole.peak_mb,
         setup=setup,
@@ -108,4 +104,9 @@ def _rtfx(measured: Sequence[Measured]) -> float:
 
 
 def _speed(measured: Sequence[Measured]) -> Speed:
-    return Speed(measured[0].engine, sum(one.audio_s for one in measured), sum(one.wall_s for one in measured))
+    return Speed(
+        measured[0].engine,
+        audio_s=sum(one.audio_s for one in measured),
+        wall_s=sum(one.wall_s for one in measured),
+        cpu_s=sum(one.cpu_s for one in measured),
+    )

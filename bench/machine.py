@@ -86,6 +86,13 @@ def peak_resident_mb(pid: int) -> float:
     return _status_mb(pid, "VmHWM")
 
 
+def processor_s(pid: int) -> float:
+    """Return how much processor time a process and its threads have used so far, in seconds; 0 when it is gone."""
+    # Its name, in parentheses, may hold anything; behind it, fields 14 and 15 of the line are user and system time.
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def _status_mb(pid: int, name: str) -> float:
     found = re.search(rf"^{name}:\s*(\d+)", _read(f"/proc/{pid}/status"), re.MULTILINE)
     return round(int(found[1]) / _KB_PER_MB, 1) if found else 0.0

@@ -60,20 +60,30 @@ class Speed:
     audio_s: float
     """Seconds of sound: a stereo recording counts once; in the model stage, of the regions."""
     wall_s: float
+    cpu_s: float | None = None
+    """Processor time of the contender's own processes: on a machine that others use too, the fairer measure."""
 
     @property
     def rtfx(self) -> float:
         """Seconds of sound a second."""
         return self.audio_s / self.wall_s
 
+    @property
+    def rtfx_per_core(self) -> float | None:
+        """Seconds of sound a second of processor time."""
+        return self.audio_s / self.cpu_s if self.cpu_s else None
+
     def as_data(self) -> dict[str, object]:
         """Return the JSON form."""
-        return {
+        data: dict[str, object] = {
             "engine": self.engine,
             "rtfx": round(self.rtfx, 2),
             "audio_s": round(self.audio_s, 1),
             "wall_s": round(self.wall_s, 2),
         }
+        if self.cpu_s is not None and self.rtfx_per_core is not None:
+            data |= {"cpu_s": round(self.cpu_s, 2), "rtfx_per_core": round(self.rtfx_per_core, 2)}
+        return data
 
 
 @dataclass(frozen=True, slots=True)

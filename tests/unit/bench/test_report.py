@@ -8,18 +8,18 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cluster import Run
-from bench.report import contenders_data, contenders_table, document
-from bench.stage import Missing, Speed, StageResult
+from bench.report import contenders_data, contenders_table, document, times
+from bench.stage import Missing, Speed
 
 pytestmark = pytest.mark.unit
 
-OURS = Speed("torch-bf16", audio_s=600.0, wall_s=10.0)
-STOCK = Speed("funasr-fp32", audio_s=600.0, wall_s=40.0)
+OURS = Speed("torch-bf16", audio_s=600.0, wall_s=10.0, cpu_s=12.0)
+STOCK = Speed("funasr-fp32", audio_s=600.0, wall_s=40.0, cpu_s=60.0)
 RIVAL = Missing("sherpa-onnx")
 
 
 @dataclass(frozen=True, slots=True)
-class Told(StageResult):
+class Told:
     data: dict[str, object]
 
     def as_data(self) -> dict[str, object]:
@@ -31,7 +31,16 @@ class Told(StageResult):
 
 def test_a_contenders_speed_is_seconds_of_sound_a_second() -> None:
     data = contenders_data({"callscope": OURS, "stock_funasr": STOCK})
-    assert data["callscope"] == {"engine": "torch-bf16", "rtfx": 60.0, "audio_s": 600.0, "wall_s": 10.0}
+    assert data["callscope"] == {
+        "engine": "torch-bf16",
+        "rtfx": 60.0,
+        "audio_s": 600.0,
+        "wall_s": 10.0,
+        "cpu_s": 12.0,
+        "rtfx_per_core": 50.0,
+    }
+    assert times(OURS, STOCK) == {"times_stock": 4.0, "times_stock_per_core": 5.0}
+    assert times(OURS, Speed("x", audio_s=600.0, wall_s=40.0)) == {"times_stock": 4.0}
 
 
 def test_a_missing_contender_is_told_with_the_way_to_get_it() -> None:

@@ -38,28 +38,15 @@ def export(checkpoint: Path, folder: Path) -> None:
     folder : Path
         Gets `FUNASR_ONNX` and `SHERPA_ONNX`, each with an fp32 and an int8 model.
     """
-    stock = AutoModel(
-        model=str(checkpoint), device="cpu", disable_update=True, disable_pbar=True, trust_remote_code=False
-    )
-    funasr_onnx = folder / FUNASR_ONNX
-    stock.export(type="onnx", quantize=True, output_dir=str(funasr_onnx))
-    for name in (BPE_MODEL, _NORMALISATION):
-        shutil.copy(checkpoint / name, funasr_onnx / name)
-    config = yaml.safe_load((checkpoint / _CONFIG).read_text(encoding="utf-8"))
-    # funasr-onnx too has random features from run to run unless it is told otherwise.
-    config["frontend_conf"]["dither"] = 0.0
-    (funasr_onnx / _CONFIG).write_text(yaml.safe_dump(config), encoding="utf-8")
-
+    queries = _export_with_funasr(checkpoint, folder / FUNASR_ONNX)
+    config = yaml.safe_load((folder / FUNASR_ONNX / _CONFIG).read_text(encoding="utf-8"))
     sherpa_onnx = folder / SHERPA_ONNX
     sherpa_onnx.mkdir()
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(checkpoint / BPE_MODEL))
     lines = (f"{pieces.id_to_piece(number)} {number}\n" for number in range(pieces.get_piece_size()))
     (sherpa_onnx / TOKENS).write_text("".join(lines), encoding="utf-8")
-    model = onnx.load(str(funasr_onnx / "model.onnx"))
-    metadata = sherpa_metadata(
-        checkpoint, config["frontend_conf"], vocabulary=pieces.get_piece_size(), network=stock.model
-    )
-    del model.metadata_props[:]
+    model = onnx.load(str(folder / FUNASR_ONNX / "model.onnx"))
+    metadata = sherpa_metadata(checkpoint, config["frontend_conf"], vocabulary=pieces.get_piece_size(), queries=queries)
     onnx.helper.set_model_props(model, metadata)
     # sherpa-onnx reads the file as bytes: its weights can't lie in a second one.
     onnx.save(model, str(sherpa_onnx / "model.onnx"))
@@ -72,13 +59,22 @@ def export(checkpoint: Path, folder: Path) -> None:
 
 
 def sherpa_metadata(
-    checkpoint: Path,
-    front_end: Mapping[str, Any],
-    *,
-    vocabulary: int,
-    network: Any,  # noqa: ANN401 - FunASR has no types
+    checkpoint: Path, front_end: Mapping[str, Any], *, vocabulary: int, queries: Mapping[str, int]
 ) -> dict[str, str]:
-    """Return what sherpa-onnx must know of a SenseVoice model: its front end, its queries' rows, its kind."""
+    """
+    Return what sherpa-onnx must know of a SenseVoice model.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        Its folder.
+    front_end : mapping
+        The config's ``frontend_conf``.
+    vocabulary : int
+        Tokens.
+    queries : mapping of str to int
+        Row of the query embedding for each language, under ``lang_`` and its name, and ``with_itn``, ``without_itn``.
+    """
     shift, scale = _read_normalisation(checkpoint / _NORMALISATION)
     return {
         "model_type": "sense_voice_ctc",
@@ -91,9 +87,27 @@ def sherpa_metadata(
         "normalize_samples": "0",
         "neg_mean": ",".join(shift),
         "inv_stddev": ",".join(scale),
-        **{f"lang_{name}": str(row) for name, row in network.lid_dict.items()},
-        "with_itn": str(network.textnorm_dict["withitn"]),
-        "without_itn": str(network.textnorm_dict["woitn"]),
+        **{name: str(row) for name, row in queries.items()},
+    }
+
+
+def _export_with_funasr(checkpoint: Path, folder: Path) -> dict[str, int]:
+    """Write funasr-onnx's models and what it reads beside them; return the queries as sherpa-onnx names them."""
+    stock = AutoModel(
+        model=str(checkpoint), device="cpu", disable_update=True, disable_pbar=True, trust_remote_code=False
+    )
+    stock.export(type="onnx", quantize=True, output_dir=str(folder))
+    for name in (BPE_MODEL, _NORMALISATION):
+        shutil.copy(checkpoint / name, folder / name)
+    config = yaml.safe_load((checkpoint / _CONFIG).read_text(encoding="utf-8"))
+    # funasr-onnx too has random features from run to run unless it is told otherwise.
+    config["frontend_conf"]["dither"] = 0.0
+    (folder / _CONFIG).write_text(yaml.safe_dump(config), encoding="utf-8")
+    network = stock.model
+    return {
+        **{f"lang_{name}": int(row) for name, row in network.lid_dict.items()},
+        "with_itn": int(network.textnorm_dict["withitn"]),
+        "without_itn": int(network.textnorm_dict["woitn"]),
     }
 
 

@@ -120,11 +120,10 @@ def _skipped(name: str) -> int:
 
 
 def _result(entrant: Entrant, readings: Sequence[Reading], speech_s: float, agreement: Agreement | None) -> Result:
-    wall_s = sum(reading.wall_s for reading in readings)
+    wall_s, cpu_s = sum(reading.wall_s for reading in readings), sum(reading.cpu_s for reading in readings)
     return Result(
-        speed=Speed(readings[-1].engine, len(readings) * speech_s, wall_s),
+        speed=Speed(readings[-1].engine, len(readings) * speech_s, wall_s, cpu_s),
         way=entrant.way,
-        cpu_s=sum(reading.cpu_s for reading in readings),
         peak_mb=readings[-1].peak_mb,
         padding=readings[-1].padding,
         agreement=agreement,

@@ -55,8 +55,6 @@ class Result:
 
     speed: Speed
     way: Way
-    cpu_s: float
-    """Processor time of its processes."""
     peak_mb: float
     """Most that its processes held, all together, the regions included."""
     padding: float | None
@@ -70,7 +68,6 @@ class Result:
         """Return the JSON form."""
         return {
             **self.speed.as_data(),
-            "cpu_s": round(self.cpu_s, 2),
             "peak_mb": round(self.peak_mb, 1),
             "padding": _round(self.padding),
             "agreement": self.agreement and self.agreement.as_data(),
@@ -132,7 +129,7 @@ class ModelStage:
         table = Table(title=title, title_justify="left", header_style="bold")
         for heading in ("reader", "engine", "set up as"):
             table.add_column(heading)
-        for heading in ("RTFx", "by CPU time", "callscope is", "peak MB", "padding", "regions as stock", "tokens"):
+        for heading in ("RTFx", "RTFx a core", "callscope is", "peak MB", "padding", "regions as stock", "tokens"):
             table.add_column(heading, justify="right")
         ours = self.readers[CALLSCOPE]
         shown = {**self.readers, **{f"  {name}": engine for name, engine in self.engines.items()}}
@@ -156,7 +153,7 @@ def _cells(result: Result, *, ours: Result | Missing) -> list[str]:
         speed.engine,
         str(result.way),
         f"{speed.rtfx:,.1f}",
-        f"{speed.audio_s / result.cpu_s:,.1f}",
+        f"{speed.rtfx_per_core:,.1f}" if speed.rtfx_per_core else "",
         f"{ours.speed.rtfx / speed.rtfx:.2f} x" if isinstance(ours, Result) and result is not ours else "",
         f"{result.peak_mb:,.0f}",
         "" if result.padding is None else f"{result.padding:.3f}",

@@ -27,9 +27,8 @@ NEAR = Agreement(regions_equal=0.5, tokens_equal=0.96)
 
 def result(engine: str, *, wall_s: float, agreement: Agreement | None = EXACT, padding: float | None = None) -> Result:
     return Result(
-        speed=Speed(engine, audio_s=900.0, wall_s=wall_s),
+        speed=Speed(engine, audio_s=900.0, wall_s=wall_s, cpu_s=2 * wall_s),
         way=Way(1, 2),
-        cpu_s=2 * wall_s,
         peak_mb=1_000.0,
         padding=padding,
         agreement=agreement,

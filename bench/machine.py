@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -73,7 +74,7 @@ def find_revision() -> str | None:
 
 def find_command() -> str:
     """Return how this run was called."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return shlex.join(["callscope", *sys.argv[1:]])
 
 
 def resident_mb(pid: int) -> float:

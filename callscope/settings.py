@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is printed")
     flower_user: str = Field("callscope", description="login of the monitor")
     flower_password: SecretStr | None = Field(None, description="password of the monitor; empty: made at start")
-    failpoint: str | None = Field(None, description="for tests: `stage:kill`, or `:raise`, or `:hang`, and `:key part`")
+    failpoint: str | None = Field(None, description="for tests: `stage:fault` or `stage:fault:key part`")
 
     def as_environment(self) -> dict[str, str]:
         """Return the settings as variables, secrets in clear, so that another process reads the same."""

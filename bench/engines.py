@@ -12,6 +12,7 @@ EXACT = "torch-fp32"
 """What engines with fewer bits are held to."""
 
 _ENGINES = (("torch", "fp32"), ("torch", "bf16"), ("onnx", "fp32"), ("onnx", "int8"))
+_ONNX_PACKAGES = ("onnx", "onnxruntime")
 
 
 def find_engines(settings: Settings) -> Iterator[tuple[str, Settings | Missing]]:
@@ -19,6 +20,6 @@ def find_engines(settings: Settings) -> Iterator[tuple[str, Settings | Missing]]
     for engine, dtype in _ENGINES:
         if engine == "onnx" and settings.device != "cpu":
             continue
-        has_runtime = engine != "onnx" or find_spec("onnxruntime")
+        is_complete = engine != "onnx" or all(map(find_spec, _ONNX_PACKAGES))
         own = settings.model_copy(update={"engine": engine, "dtype": dtype})
-        yield f"{engine}-{dtype}", own if has_runtime else Missing("onnxruntime")
+        yield f"{engine}-{dtype}", own if is_complete else Missing(" ".join(_ONNX_PACKAGES))

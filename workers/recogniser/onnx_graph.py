@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor
 from typing_extensions import override
 
 from workers.recogniser.checkpoint import EncoderConfig
@@ -24,8 +25,8 @@ from workers.recogniser.encoder import PREFIX_FRAMES
 GRAPH_VERSION = 1
 """Raised with every change here that changes a graph: what an older version built is then built anew."""
 
-Weights = Mapping[str, NDArray[np.float32]]
-"""By FunASR's names."""
+Weights = Mapping[str, Tensor]
+"""By FunASR's names, in any number format."""
 Dtype = Literal["fp32", "int8"]
 Edge = str
 """Output of a node, a constant, or an input of the graph."""
@@ -50,7 +51,7 @@ def build_graph(weights: Weights, config: EncoderConfig, *, dtype: Dtype, larges
 
     Parameters
     ----------
-    weights : mapping of str to array
+    weights : mapping of str to Tensor
         All of the network's, in the shapes that the config says.
     config : EncoderConfig
         Sizes.
@@ -161,14 +162,19 @@ class _Network(_Writer):
         """Return what is positive, in the form that `linear` takes."""
         return self.op("Relu", x)
 
+    def weight(self, name: str, outputs: slice = slice(None)) -> NDArray[np.float32]:
+        """Return a weight, not to be written to; all of them at once would be a gigabyte."""
+        array: NDArray[np.float32] = self.weights[name][outputs].float().numpy()
+        return array
+
     def _layer(self, name: str, outputs: slice, multiple: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        weight, bias = (self.weights[f"{name}.{part}"][outputs] for part in ("weight", "bias"))
+        weight, bias = (self.weight(f"{name}.{part}", outputs) for part in ("weight", "bias"))
         more = -len(bias) % multiple
         return np.pad(weight, ((0, more), (0, 0))), np.pad(bias, (0, more), constant_values=_IMPOSSIBLE)
 
     def _enter(self) -> tuple[Edge, _Batch]:
         """Put the prefix ahead of the features, add positions, and take padding out."""
-        embedding = self.weights["embed.weight"]
+        embedding = self.weight("embed.weight")
         prefix = self.op("Gather", self.constant(embedding), "queries")
         x = self.op("Concat", prefix, "features", axis=1)
         size, frames, any_size = self.op("Shape", x, end=1), self.op("Shape", x, start=1, end=2), self.integers(-1)
@@ -205,7 +211,7 @@ class _Network(_Writer):
         return self.op("Add", x, self.linear(inner, f"{name}.feed_forward.w_2"))
 
     def _norm(self, x: Edge, name: str) -> Edge:
-        weight, bias = (self.constant(self.weights[f"{name}.{part}"]) for part in ("weight", "bias"))
+        weight, bias = (self.constant(self.weight(f"{name}.{part}")) for part in ("weight", "bias"))
         return self.op("LayerNormalization", x, weight, bias, epsilon=_EPSILON)
 
     def _attention(self, x: Edge, batch: _Batch, name: str) -> Edge:
@@ -221,7 +227,7 @@ class _Network(_Writer):
 
     def _memory(self, value: Edge, batch: _Batch, name: str) -> Edge:
         """Convolve each channel over an item's own frames, and add the channel itself."""
-        kernel = self.weights[f"{name}.weight"].copy()
+        kernel = self.weight(f"{name}.weight").copy()
         size, _, length = kernel.shape
         before = (length - 1) // 2 + self.config.sanm_shfit
         kernel[:, 0, before] += 1  # adds the channel itself

@@ -143,8 +143,7 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def _build(checkpoint: SenseVoiceCheckpoint, folder: Path, *, dtype: Dtype, largest: int) -> None:
-    weights = {name: value.float().numpy() for name, value in checkpoint.weights.items()}
-    graph = build_graph(weights, checkpoint.config.encoder_conf, dtype=dtype, largest=largest)
+    graph = build_graph(checkpoint.weights, checkpoint.config.encoder_conf, dtype=dtype, largest=largest)
     unfinished = folder.with_name("unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()

@@ -38,14 +38,10 @@ def _features() -> torch.Tensor:
     return torch.randn(len(LENGTHS), max(LENGTHS), FEATURES, generator=torch.Generator().manual_seed(8))
 
 
-def _weights(network: SenseVoice) -> dict[str, NDArray[np.float32]]:
-    return {name: value.numpy() for name, value in network.state_dict().items()}
-
-
 def _run(
     network: SenseVoice, config: EncoderConfig, features: torch.Tensor, *, dtype: Dtype, largest: int = 127
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    graph = build_graph(_weights(network), config, dtype=dtype, largest=largest)
+    graph = build_graph(network.state_dict(), config, dtype=dtype, largest=largest)
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     queries = np.array(query_rows(LANGUAGES))
     ids, scores = session.run(
@@ -102,7 +98,7 @@ def test_weights_and_sound_that_are_all_zero_are_read(dtype: Dtype) -> None:
 
 @pytest.mark.parametrize("largest", [127, 63])
 def test_each_output_of_a_layer_has_its_own_scale(largest: int) -> None:
-    graph = build_graph(_weights(_network(SMALL, 128)), SMALL, dtype="int8", largest=largest)
+    graph = build_graph(_network(SMALL, 128).state_dict(), SMALL, dtype="int8", largest=largest)
     layers = [numpy_helper.to_array(constant) for constant in graph.graph.initializer]
     layers = [layer for layer in layers if layer.dtype == np.int8]
     assert len(layers) == 3 * 6 + 1

@@ -38,6 +38,9 @@ _LANGUAGES = {
 }
 _EMOTION, _EVENT, _WITH_ITN = 1, 2, 14
 
+_WORTH_FRAMES = 16
+"""One frame of padding is worth whole tiles in so many."""
+
 
 class Network(Protocol):
     """SenseVoiceSmall in some engine and number format. Called by several threads at once."""
@@ -203,8 +206,8 @@ class SenseVoice(nn.Module):
         self.encoder = _Encoder(config, features)
         self.embed = nn.Embedding(_QUERIES, features)
         self.ctc = nn.ModuleDict({"ctc_lo": Linear(config.output_size, vocabulary)})
-        self.tile = 1
-        """Batches are padded to a multiple of so many frames."""
+        self.tiles: tuple[int, ...] = ()
+        """Numbers of frames that the device works on at once; batches are padded to the first of them that is near."""
 
     @override
     def forward(self, features: Tensor, lengths: Sequence[int], languages: Sequence[Language | None]) -> Tensor:
@@ -220,11 +223,16 @@ class SenseVoice(nn.Module):
         prefix = self.embed(on_device(queries, features.device)).view(len(features), PREFIX_FRAMES, -1)
         x = torch.cat((prefix, features), dim=1)
         frames = x.shape[1]
-        x = functional.pad(x, (0, 0, 0, -frames % self.tile))
+        x = functional.pad(x, (0, 0, 0, self._spare(frames)))
         # The positions' sines need float32 beyond a few frames, so the format is changed only after them.
         x = (x * self.scale + _positions(x)).to(self.encoder.after_norm.weight.dtype)
         encoded: Tensor = self.encoder(x, _padding(x, [PREFIX_FRAMES + length for length in lengths]))
         return encoded[:, :frames]
+
+    def _spare(self, frames: int) -> int:
+        """Return how many frames of padding fill the last tile; none where this would cost more than it saves."""
+        spares = (-frames % tile for tile in self.tiles)
+        return next((spare for spare in spares if spare * _WORTH_FRAMES <= frames), 0)
 
     def logits(self, encoded: Tensor) -> Tensor:
         """Return the CTC head's scores of encoded frames, shape (..., vocabulary)."""

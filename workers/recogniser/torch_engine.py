@@ -21,8 +21,8 @@ from workers.recogniser.tokens import Tokenizer
 from workers.recogniser.vad import SpeechDetector
 from workers.recogniser.waves import Waves, on_device
 
-_CPU_BATCH_FRAMES, _BATCH_FRAMES = 2_000, 10_000
-"""Frames (60 ms) of a batch: two minutes of speech keep a core's matrix units busy, ten those of a GPU."""
+_CPU_BATCH_FRAMES, _BATCH_FRAMES = 1_500, 10_000
+"""Frames (60 ms) of a batch: more than 90 s of speech gain nothing on a core; a GPU is estimated to fill with 600 s."""
 _CPU_STRETCH_FRAMES, _STRETCH_FRAMES = 4_000, 120_000
 """Frames (10 ms) of a batch for the speech detector, which is small: it needs more sound to be worth its launches."""
 _STREAMS = {"cuda": 2}

@@ -17,8 +17,8 @@ from workers.recogniser.encoder import PREFIX_FRAMES, Linear, SenseVoice
 from workers.recogniser.packing import can_pack, pack
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-_TILE = 16
-"""Frames: a CPU's attention in bf16 takes up to twice the time where a batch is no multiple of it."""
+_CPU_TILES = (16, 8)
+"""Frames: a CPU's attention in bf16 takes up to twice the time where a batch isn't a multiple of one of them."""
 _GROUP = 256
 """Tokens whose highest score is found before the group that holds it is searched: the CPU's argmax isn't vectorised."""
 _CPU_SLICE, _SLICE = 128, 4_096
@@ -71,7 +71,7 @@ class TorchNetwork:
         if device.type == "cpu":
             self._slice = _CPU_SLICE
             if dtype == "bf16":
-                network.tile = _TILE
+                network.tiles = _CPU_TILES
             if can_pack(_DTYPES[dtype]):
                 pack(network)
 

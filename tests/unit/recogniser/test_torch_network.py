@@ -71,13 +71,25 @@ def network(checkpoint: SenseVoiceCheckpoint) -> SenseVoice:
 
 @torch.inference_mode()
 def test_padding_to_tiles_changes_no_frame(network: SenseVoice) -> None:
-    features = _random(3, 21, 560)
-    exact = network(features, [21, 13, 1], [None] * 3)
-    network.tile = 16
-    tiled = network(features, [21, 13, 1], [None] * 3)
-    assert tiled.shape == exact.shape == (3, 25, 64)
-    for item, length in enumerate([21, 13, 1]):
+    lengths = [24, 13, 1]
+    features = _random(3, 24, 560)
+    exact = network(features, lengths, [None] * 3)
+    network.tiles = (29,)
+    assert network._spare(28) == 1
+    tiled = network(features, lengths, [None] * 3)
+    assert tiled.shape == exact.shape == (3, 28, 64)
+    for item, length in enumerate(lengths):
         torch.testing.assert_close(tiled[item, : 4 + length], exact[item, : 4 + length], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("frames", "spare"), [(96, 0), (90, 0), (91, 5), (87, 1), (84, 4), (37, 0), (39, 1), (241, 15), (5, 0)]
+)
+def test_only_tiles_that_are_near_are_filled(network: SenseVoice, frames: int, spare: int) -> None:
+    network.tiles = (16, 8)
+    assert network._spare(frames) == spare
+    network.tiles = ()
+    assert network._spare(frames) == 0
 
 
 @torch.inference_mode()

@@ -192,6 +192,13 @@ class OutOfDeviceMemory(RecogniserFailed):
     advice = "Free the device for callscope alone, or use one with more memory."
 
 
+class DeviceLost(AttemptFailed):
+    """The device failed in a way that only a new process recovers from; attempts that were at it count."""
+
+    code = "device_lost"
+    advice = "The worker starts anew by itself; if this comes back, look at the device's own log (`dmesg`, `nvidia-smi`)."
+
+
 class AttemptLost(AttemptFailed):
     """A worker took the recording and was never heard of again: it was killed, or its host is gone."""
 
@@ -226,13 +233,6 @@ class StorageUnavailable(Outage):
     """The object store doesn't answer, or answers with a fault of its own."""
 
     code = "storage_unavailable"
-
-
-class DeviceLost(Outage):
-    """The device failed in a way that only a new process recovers from."""
-
-    code = "device_lost"
-    advice = "The worker starts anew by itself; if this comes back, look at the device's own log (`dmesg`, `nvidia-smi`)."
 
 
 class BrokerUnavailable(Outage):

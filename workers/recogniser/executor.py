@@ -148,7 +148,7 @@ class Executor:
         self._works = {kind: _Work(kind, self._lock) for kind in kinds}
         self._numbers = count()
         self._running: dict[Thread, list[Ticket]] = {}
-        self._refusal: Outage | None = None
+        self._refusal: DeviceLost | Outage | None = None
         # Daemons: a process whose main thread has crashed shall end.
         self._lanes = [Thread(target=self._serve, name=f"lane-{index}", daemon=True) for index in range(lanes)]
         for thread in self._lanes:
@@ -358,7 +358,7 @@ class Executor:
             _log.error("device_lost", error=error.what, why=error.why, items=len(waiting) + len(running))
             self._on_lost(error)
 
-    def _refuse(self, error: Outage) -> None:
+    def _refuse(self, error: DeviceLost | Outage) -> None:
         """Take nothing more, and wake everyone who waits to be told; the lock is held."""
         self._refusal = self._refusal or error
         self._free.notify_all()

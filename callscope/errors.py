@@ -196,7 +196,7 @@ class DeviceLost(AttemptFailed):
     """The device failed in a way that only a new process recovers from; attempts that were at it count."""
 
     code = "device_lost"
-    advice = "The worker starts anew by itself; if this comes back, look at the device's own log (`dmesg`, `nvidia-smi`)."
+    advice = "The worker starts anew by itself; if this comes back, read the device's own log (`dmesg`, `nvidia-smi`)."
 
 
 class AttemptLost(AttemptFailed):

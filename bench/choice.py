@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 
 from typing_extensions import override
 
 from bench.contender import Contender
-from bench.stage import STOCK, Bench
-from bench.stock import BATCH_SIZES_S
+from bench.stage import STOCK, Bench, Missing
+
+BATCH_SIZES_S = (60, 300)
+"""FunASR's default is the second; on a CPU it takes one segment after the other whatever is asked for."""
 
 _PROBES = 3
 """Calls to find it out with, after one to warm up."""
@@ -55,8 +58,11 @@ def candidates(bench: Bench) -> list[StockSetup]:
 
 
 @lru_cache(maxsize=1)
-def choose_stock(bench: Bench) -> StockSetup:
-    """Return the fastest of the `candidates` on a few calls; found out once a run."""
+def choose_stock(bench: Bench) -> StockSetup | Missing:
+    """Return the fastest of the `candidates` on a few calls, where FunASR is installed; found out once a run."""
+    if find_spec("funasr") is None:
+        bench.progress("stock FunASR isn't installed here: pip install funasr")
+        return Missing("funasr")
     ways = candidates(bench)
     if len(ways) == 1:
         return ways[0]

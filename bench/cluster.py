@@ -22,7 +22,7 @@ from bench.calls import CallFile
 from bench.choice import StockSetup, choose_stock
 from bench.machine import peak_resident_mb, processor_s, resident_mb
 from bench.report import contenders_table, times
-from bench.stage import CALLSCOPE, STOCK, Bench, Speed
+from bench.stage import CALLSCOPE, STOCK, Bench, Missing, Speed
 from callscope.errors import ConfigurationFault
 from callscope.ports import Storage
 from callscope.processes import ChildSpec, Supervisor
@@ -104,13 +104,17 @@ class EndToEnd:
     """What the stage found out."""
 
     callscope: Run
-    stock: Run
+    stock: Run | Missing
     """The same recordings."""
     longer: tuple[Run, ...]
     """More recordings, by callscope alone."""
-    setup: StockSetup
+    setup: StockSetup | Missing
     audited: int
     """Recordings of which the audit found everything in order."""
+
+    @property
+    def _stock_speed(self) -> Speed | Missing:
+        return self.stock.speed if isinstance(self.stock, Run) else self.stock
 
     def as_data(self) -> dict[str, object]:
         """Return the stage's part of the JSON document."""
@@ -118,7 +122,7 @@ class EndToEnd:
         return {
             CALLSCOPE: {**self.callscope.as_data(), "runs": {str(run.recordings): run.as_data() for run in runs}},
             STOCK: {**self.stock.as_data(), "setup": self.setup.as_data()},
-            **times(self.callscope.speed, self.stock.speed),
+            **times(self.callscope.speed, self._stock_speed),
             "linearity": {
                 str(run.recordings): round(run.speed.rtfx / self.callscope.speed.rtfx, 3) for run in self.longer
             },
@@ -129,7 +133,7 @@ class EndToEnd:
         """Return what a person is shown."""
         paired = contenders_table(
             f"End to end, bucket to rows, {self.callscope.recordings} recordings",
-            {CALLSCOPE: self.callscope.speed, STOCK: self.stock.speed},
+            {CALLSCOPE: self.callscope.speed, STOCK: self._stock_speed},
         )
         runs = Table(title="callscope by itself", title_justify="left", header_style="bold")
         for heading in ("recordings", "audio s", "wall s", "RTFx", "worker's peak MB", "growth MB"):
@@ -149,34 +153,47 @@ class EndToEnd:
 def run(bench: Bench) -> EndToEnd:
     """Run both clusters on the first of `Bench.recordings`, and callscope's alone on the others."""
     setup = choose_stock(bench)
-    paired, *longer = bench.recordings
-    chunks = [range(start, min(start + _CHUNK, paired)) for start in range(0, paired, _CHUNK)]
+    first, *longer = bench.recordings
+    chunks = [bench.load.take(min(_CHUNK, first - start), start=start) for start in range(0, first, _CHUNK)]
+    prefixes = [f"{PAIRED}-{number}" for number in range(len(chunks))]
     with ExitStack() as stack:
         ours = stack.enter_context(_cluster(CALLSCOPE, bench, _callscope_workers(bench)))
-        stock = stack.enter_context(
-            _cluster(STOCK, bench, _stock_workers(setup), lease_ms=_LEASE_MS, s3=ours.settings, threads=setup.threads)
-        )
+        clusters = [ours]
+        if isinstance(setup, StockSetup):
+            clusters.append(
+                stack.enter_context(
+                    _cluster(
+                        STOCK, bench, _stock_workers(setup), lease_ms=_LEASE_MS, s3=ours.settings, threads=setup.threads
+                    )
+                )
+            )
         bench.progress("end to end: uploading the recordings, loading the models")
-        ours.upload(WARM_UP, bench.load.take(_WARM_UP))
-        batches = [bench.load.take(len(chunk), start=chunk.start) for chunk in chunks]
-        for number, batch in enumerate(batches):
-            ours.upload(f"{PAIRED}-{number}", batch)
-        for cluster in (ours, stock):
-            cluster.measure(WARM_UP, bench.load.take(_WARM_UP))
-        runs: dict[str, list[Run]] = {CALLSCOPE: [], STOCK: []}
-        for number, batch in enumerate(batches):
-            for cluster in (ours, stock):
-                runs[cluster.name].append(cluster.measure(f"{PAIRED}-{number}", batch))
+        warm_up = bench.load.take(_WARM_UP)
+        ours.upload(WARM_UP, warm_up)
+        for prefix, files in zip(prefixes, chunks, strict=True):
+            ours.upload(prefix, files)
+        for cluster in clusters:
+            cluster.measure(WARM_UP, warm_up)
+        runs: dict[str, list[Run]] = {}
+        for prefix, files in zip(prefixes, chunks, strict=True):
+            for cluster in clusters:
+                runs.setdefault(cluster.name, []).append(cluster.measure(prefix, files))
                 bench.progress(f"end to end: {cluster.name} {_told(runs[cluster.name][-1])}")
-        audited = stock.audit(WARM_UP, *(f"{PAIRED}-{number}" for number in range(len(batches))))
+        audited = sum(cluster.audit(WARM_UP, *prefixes) for cluster in clusters)
         alone = []
         for count in longer:
             prefix, files = f"{LONG}-{count}", bench.load.take(count)
             ours.upload(prefix, files)
             alone.append(ours.measure(prefix, files))
             bench.progress(f"end to end: {CALLSCOPE} {_told(alone[-1])}")
-        audited += ours.audit("")
-    return EndToEnd(_sum(runs[CALLSCOPE]), _sum(runs[STOCK]), tuple(alone), setup, audited)
+            audited += ours.audit(prefix)
+    return EndToEnd(
+        callscope=_sum(runs[CALLSCOPE]),
+        stock=_sum(runs[STOCK]) if isinstance(setup, StockSetup) else setup,
+        longer=tuple(alone),
+        setup=setup,
+        audited=audited,
+    )
 
 
 @dataclass(slots=True)
@@ -292,7 +309,7 @@ def _cluster(
 
 
 def _callscope_workers(bench: Bench) -> list[list[str]]:
-    return [["callscope", "work", "--devices", ",".join([bench.settings.device] * bench.processes)]]
+    return [["callscope", "work", "--devices", ",".join([bench.settings.device] * bench.processes[0])]]
 
 
 def _stock_workers(setup: StockSetup) -> list[list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -17,11 +17,13 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Self
 
-from bench.calls import CallFile
+import torch
+
+from bench.calls import CHANNELS, CallFile
 from bench.child import Child, serve
 from bench.instant import instant_recogniser
-from bench.machine import peak_resident_mb, resident_mb
-from bench.stage import CALLSCOPE, STOCK
+from bench.machine import peak_resident_mb
+from bench.stage import CALLSCOPE, STOCK, Speed
 from callscope.logs import configure_logging
 from callscope.settings import Settings, load_settings
 from workers.devices import recordings_in_flight
@@ -31,6 +33,8 @@ from workers.recogniser.recogniser import BatchingRecogniser
 
 HOST = "host"
 """callscope with an engine that answers at once: everything but the network."""
+
+_BYTES_PER_MB = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,9 @@ class Answer:
     cpu_s: float
     padding: float | None
     """Of everything read so far; None where the contender doesn't tell."""
-    resident_mb: float
     peak_mb: float
+    device_peak_mb: float | None
+    """Of the device's memory; None on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,25 @@ class Measured:
 
     engine: str
     audio_s: float
+    """A stereo recording counts once."""
     wall_s: float
     cpu_s: float
     segments: int
     padding: float | None
     peak_mb: float
     """Of all its processes together."""
+    device_peak_mb: float | None
+
+    def as_data(self) -> dict[str, object]:
+        """Return the JSON form."""
+        speed = Speed(self.engine, self.audio_s, self.wall_s, self.cpu_s)
+        return {
+            **speed.as_data(),
+            "channel_s": round(CHANNELS * self.audio_s, 1),
+            "padding": round(self.padding, 4) if self.padding else None,
+            "peak_mb": round(self.peak_mb, 1),
+            "device_peak_mb": self.device_peak_mb,
+        }
 
 
 class Contender:
@@ -131,7 +149,8 @@ class Contender:
             cpu_s=sum(answer.cpu_s for answer in every),
             segments=sum(answer.segments for answer in every),
             padding=every[-1].padding,
-            peak_mb=sum(own[-1].peak_mb for own in answers if own),
+            peak_mb=round(sum(own[-1].peak_mb for own in answers if own), 1),
+            device_peak_mb=_sum(own[-1].device_peak_mb for own in answers if own),
         )
 
     def __enter__(self) -> Self:
@@ -139,6 +158,18 @@ class Contender:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+
+def _sum(figures: Iterable[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None
+
+
+def _device_peak_mb() -> float | None:
+    """Return the most memory of the GPU that this process held; None where it uses none."""
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return None
+    return round(torch.cuda.max_memory_reserved() / _BYTES_PER_MB, 1)
 
 
 Analyse = Callable[[Sequence[Path]], Sequence[int]]
@@ -157,8 +188,8 @@ def _answering(engine: str, analyse: Analyse, padding: Callable[[], float | None
                 segments=sum(segments),
                 cpu_s=time.process_time() - began,
                 padding=padding(),
-                resident_mb=resident_mb(os.getpid()),
                 peak_mb=peak_resident_mb(os.getpid()),
+                device_peak_mb=_device_peak_mb(),
             )
         )
 
@@ -188,7 +219,7 @@ def main() -> None:
     """Run one contender until it is ended; settings come from the environment."""
     parser = argparse.ArgumentParser(prog="python -m bench.contender")
     parser.add_argument("kind", choices=(CALLSCOPE, STOCK, HOST))
-    parser.add_argument("--batch-size-s", type=int, default=300)
+    parser.add_argument("--batch-size-s", type=int)
     arguments = parser.parse_args()
     settings = load_settings()
     configure_logging(settings)

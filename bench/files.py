@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from rich.table import Table
@@ -10,7 +11,7 @@ from rich.table import Table
 from bench.choice import StockSetup, choose_stock, stock_contender
 from bench.contender import Contender, Measured
 from bench.report import contenders_data, contenders_table, times
-from bench.stage import CALLSCOPE, STOCK, Bench, Speed
+from bench.stage import CALLSCOPE, STOCK, Bench, Missing, Speed
 from callscope.errors import ConfigurationFault
 
 _TURNS = 3
@@ -23,84 +24,79 @@ class Files:
     """What the stage found out."""
 
     callscope: Speed
-    """On the recordings that stock did too."""
-    stock: Speed
-    whole: Speed
-    """callscope on all recordings of the stage at once: what it does with a queue that never runs dry."""
-    padding: float
-    peak_mb: float
-    setup: StockSetup
-    processes: int
+    """On the recordings that stock does too."""
+    stock: Speed | Missing
+    whole: Mapping[int, Measured]
+    """callscope on all recordings of the stage at once, by its number of processes."""
+    setup: StockSetup | Missing
+
+    @property
+    def best(self) -> Measured:
+        """The fastest of `whole`: what callscope does with a queue that never runs dry."""
+        return min(self.whole.values(), key=lambda measured: measured.wall_s)
 
     def as_data(self) -> dict[str, object]:
         """Return the stage's part of the JSON document."""
-        data = contenders_data({CALLSCOPE: self.callscope, STOCK: self.stock})
-        whole = {
-            **self.whole.as_data(),
-            "channel_s": round(2 * self.whole.audio_s, 1),
-            "processes": self.processes,
-        }
         return {
-            **data,
-            "whole": whole,
-            "stock_setup": self.setup.as_data(),
+            **contenders_data({CALLSCOPE: self.callscope, STOCK: self.stock}),
             **times(self.callscope, self.stock),
-            "padding": round(self.padding, 4),
-            "peak_mb": round(self.peak_mb, 1),
+            "stock_setup": self.setup.as_data(),
+            "whole": {str(processes): measured.as_data() for processes, measured in self.whole.items()},
+            "rtfx": round(_speed([self.best]).rtfx, 2),
+            "padding": round(self.best.padding, 4) if self.best.padding else None,
+            "peak_mb": self.best.peak_mb,
+            "device_peak_mb": self.best.device_peak_mb,
         }
 
     def tables(self) -> list[Table]:
         """Return what a person is shown."""
-        paired = {CALLSCOPE: self.callscope, STOCK: self.stock}
+        whole = {f"{processes} processes": _speed([measured]) for processes, measured in self.whole.items()}
         return [
-            contenders_table(f"File to result, padding {self.padding:.3f}", paired),
-            contenders_table("File to result, all recordings at once", {CALLSCOPE: self.whole}),
+            contenders_table("File to result", {CALLSCOPE: self.callscope, STOCK: self.stock}),
+            contenders_table(f"File to result, all recordings at once, padding {self.best.padding:.3f}", whole),
         ]
 
 
 def run(bench: Bench) -> Files:
     """Measure callscope beside stock FunASR on the same files, then callscope on all of them."""
     setup = choose_stock(bench)
-    paired = bench.load.take(bench.paired_files)
-    bench.progress(f"files: loading; then {len(paired)} recordings in {_TURNS} turns each")
-    with callscope_contender(bench) as ours, stock_contender(bench, setup) as stock:
-        warm_up = bench.load.take(_WARM_UP)
-        ours.analyse(warm_up)
-        stock.analyse(warm_up)
-        own, others = [], []
+    paired, warm_up = bench.load.take(bench.paired_files), bench.load.take(_WARM_UP)
+    bench.progress(f"files: loading; then {len(paired)} recordings in {_TURNS} turns")
+    measured: dict[str, list[Measured]] = {}
+    with ExitStack() as stack:
+        contenders = [stack.enter_context(_callscope(bench, bench.processes[0]))]
+        if isinstance(setup, StockSetup):
+            contenders.append(stack.enter_context(stock_contender(bench, setup)))
+        for contender in contenders:
+            contender.analyse(warm_up)
         for turn in range(min(_TURNS, len(paired))):
-            files = paired[turn::_TURNS]
-            own.append(_checked(ours.analyse(files)))
-            others.append(_checked(stock.analyse(files)))
-            bench.progress(f"files: callscope {_rtfx(own):,.1f}x, stock FunASR {_rtfx(others):,.1f}x")
-        whole = _checked(ours.analyse(bench.load.take(bench.files)))
-    bench.progress(f"files: callscope {_rtfx([whole]):,.1f}x on all {bench.files} at once")
-    if whole.padding is None:
-        raise ConfigurationFault("callscope's contender doesn't tell its padding")
+            for contender in contenders:
+                measured.setdefault(contender.kind, []).append(_checked(contender.analyse(paired[turn::_TURNS])))
+            bench.progress("files: " + ", ".join(f"{kind} {_speed(own).rtfx:,.1f}x" for kind, own in measured.items()))
+    whole = {}
+    files = bench.load.take(bench.files)
+    for processes in bench.processes:
+        with _callscope(bench, processes) as contender:
+            contender.analyse(warm_up * processes)
+            whole[processes] = _checked(contender.analyse(files))
+        speed = _speed([whole[processes]])
+        bench.progress(f"files: {speed.rtfx:,.1f}x on all {len(files)} at once, {processes} processes")
     return Files(
-        callscope=_speed(own),
-        stock=_speed(others),
-        whole=_speed([whole]),
-        padding=whole.padding,
-        peak_mb=whole.peak_mb,
+        callscope=_speed(measured[CALLSCOPE]),
+        stock=_speed(measured[STOCK]) if isinstance(setup, StockSetup) else setup,
+        whole=whole,
         setup=setup,
-        processes=bench.processes,
     )
 
 
-def callscope_contender(bench: Bench, kind: str = CALLSCOPE) -> Contender:
-    """Return callscope's processes, to be entered."""
-    return Contender(kind, bench.settings, processes=bench.processes, log_folder=bench.folder / "logs")
+def _callscope(bench: Bench, processes: int) -> Contender:
+    return Contender(CALLSCOPE, bench.settings, processes=processes, log_folder=bench.folder / "logs")
 
 
 def _checked(measured: Measured) -> Measured:
     if measured.segments == 0:
         raise ConfigurationFault(f"{measured.engine} found nothing in {measured.audio_s:.0f} s of calls")
     return measured
-
-
-def _rtfx(measured: Sequence[Measured]) -> float:
-    return _speed(measured).rtfx
 
 
 def _speed(measured: Sequence[Measured]) -> Speed:

@@ -14,8 +14,10 @@ def contenders_data(contenders: Contenders) -> dict[str, object]:
     return {name: contender.as_data() for name, contender in contenders.items()}
 
 
-def times(ours: Speed, stock: Speed) -> dict[str, float]:
+def times(ours: Speed, stock: Speed | Missing) -> dict[str, float]:
     """Return how many times callscope is as fast as stock FunASR, by the clock and by processor time where known."""
+    if isinstance(stock, Missing):
+        return {}
     told = {"times_stock": round(ours.rtfx / stock.rtfx, 2)}
     if ours.rtfx_per_core and stock.rtfx_per_core:
         told["times_stock_per_core"] = round(ours.rtfx_per_core / stock.rtfx_per_core, 2)

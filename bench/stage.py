@@ -40,8 +40,8 @@ class Bench:
     """File to result: how many recordings beside stock FunASR."""
     files: int
     """File to result: how many recordings by callscope alone, all at once."""
-    processes: int
-    """Of callscope's worker on the device."""
+    processes: tuple[int, ...]
+    """Of callscope's worker on the device: the usual number first, then others to be tried."""
     progress: Callable[[str], None]
     """Told what begins, in words for a person."""
 

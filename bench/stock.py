@@ -35,8 +35,6 @@ from callscope.sound.frames import SILENCE_DBFS
 from callscope.timeline import Interval
 
 ENGINE = "funasr-fp32"
-BATCH_SIZES_S = (60, 300)
-"""FunASR's default is the second; on a CPU it takes one segment after the other whatever is asked for."""
 
 
 class StockFunasr:
@@ -51,7 +49,7 @@ class StockFunasr:
         Seconds of speech that FunASR puts into one batch; means nothing on a CPU.
     """
 
-    def __init__(self, settings: Settings, *, batch_size_s: int = BATCH_SIZES_S[-1]) -> None:
+    def __init__(self, settings: Settings, *, batch_size_s: int) -> None:
         checkpoint = Path(settings.checkpoint)
         self.batch_size_s = batch_size_s
         self._settings = settings

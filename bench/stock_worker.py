@@ -27,7 +27,7 @@ from workers.notes import NotePublisher
 def main() -> None:
     """Run until stopped; settings come from the environment."""
     parser = argparse.ArgumentParser(prog="python -m bench.stock_worker")
-    parser.add_argument("--batch-size-s", type=int, default=300)
+    parser.add_argument("--batch-size-s", type=int, required=True)
     settings = load_settings()
     configure_logging(settings)
     stock = StockFunasr(settings, batch_size_s=parser.parse_args().batch_size_s)

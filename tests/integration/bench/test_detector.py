@@ -48,7 +48,7 @@ def overlap(found: Sequence[Interval], built: Sequence[Interval]) -> float:
 
 
 def test_stock_funasrs_state_machine_finds_the_turns(settings: Settings, calls: list[tuple[CallFile, Audio]]) -> None:
-    stock = StockFunasr(settings)
+    stock = StockFunasr(settings, batch_size_s=60)
     for file, audio in calls:
         for index, channel in enumerate(audio.channels):
             found = [interval for interval, _ in stock.read(to_float(channel.samples, channel.sample_rate_hz))]

@@ -22,7 +22,7 @@ def a_bench(**settings: object) -> Bench:
         recordings=(1,),
         paired_files=1,
         files=1,
-        processes=1,
+        processes=(1,),
     )
 
 

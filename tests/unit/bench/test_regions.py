@@ -92,7 +92,7 @@ def test_probes_are_of_all_lengths(tmp_path: Path) -> None:
             recordings=(1,),
             paired_files=1,
             files=1,
-            processes=1,
+            processes=(1,),
             progress=lambda _: None,
         ),
         Places(tmp_path, tmp_path, tmp_path),

@@ -25,6 +25,7 @@ def quick_settings(make_settings: Callable[..., Settings], quick_checkpoint: Pat
     """Settings for a cluster with servers of its own."""
     values: dict[str, Any] = {
         "checkpoint": str(quick_checkpoint),
+        "engine": "torch",
         "cpu_threads": 1,
         "sweep_ms": 500,
         "stable_ms": 200,

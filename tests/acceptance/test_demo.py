@@ -15,7 +15,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    settings = Settings(state_folder=folder / "state", cpu_threads=1)
+    settings = Settings(state_folder=folder / "state", cpu_threads=1, engine="torch", dtype="fp32")
     return subprocess.run(
         [sys.executable, "-m", "callscope", "demo", *arguments],
         env={"PATH": "/usr/bin:/bin", "HOME": str(folder), **settings.as_environment()},

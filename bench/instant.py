@@ -49,7 +49,6 @@ def instant_recogniser(settings: Settings) -> BatchingRecogniser:
         device=torch.device("cpu"),
         cores=1,
     )
-    engine.batch_frames = _GPU_BATCH_FRAMES
     return BatchingRecogniser(engine)
 
 
@@ -58,6 +57,11 @@ class _NoNetwork(Network):
     @override
     def name(self) -> str:
         return "none"
+
+    @property
+    @override
+    def batch_frames(self) -> int:
+        return _GPU_BATCH_FRAMES
 
     @override
     def read(

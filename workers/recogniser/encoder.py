@@ -49,6 +49,10 @@ class Network(Protocol):
     def name(self) -> str:
         """Engine and number format, such as ``torch-bf16``."""
 
+    @property
+    def batch_frames(self) -> int:
+        """Most padded frames of a batch that it gains from on its device."""
+
     def read(
         self, features: Tensor, lengths: Sequence[int], languages: Sequence[Language | None]
     ) -> tuple[Tensor, Tensor]:

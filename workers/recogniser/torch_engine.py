@@ -21,8 +21,6 @@ from workers.recogniser.tokens import Tokenizer
 from workers.recogniser.vad import SpeechDetector
 from workers.recogniser.waves import Waves, on_device
 
-_CPU_BATCH_FRAMES, _BATCH_FRAMES = 1_500, 10_000
-"""Frames (60 ms) of a batch: more than 90 s of speech gain nothing on a core; a GPU is estimated to fill with 600 s."""
 _CPU_STRETCH_FRAMES, _STRETCH_FRAMES = 4_000, 120_000
 """Frames (10 ms) of a batch for the speech detector, which is small: it needs more sound to be worth its launches."""
 _STREAMS = {"cuda": 2}
@@ -67,7 +65,7 @@ class LeanEngine:
         self.name = network.name
         self.device = str(device)
         self.lanes = cores if is_cpu else _STREAMS.get(device.type, 1)
-        self.batch_frames = _CPU_BATCH_FRAMES if is_cpu else _BATCH_FRAMES
+        self.batch_frames = network.batch_frames
         self.stretch_frames = _CPU_STRETCH_FRAMES if is_cpu else _STRETCH_FRAMES
         self._device = device
         self._tokenizer = tokenizer

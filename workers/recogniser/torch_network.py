@@ -17,6 +17,8 @@ from workers.recogniser.encoder import PREFIX_FRAMES, Linear, SenseVoice
 from workers.recogniser.packing import can_pack, pack
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_CPU_BATCH_FRAMES, _BATCH_FRAMES = 1_500, 10_000
+"""Frames (60 ms) of a batch: more than 90 s of speech gain nothing on a core; a GPU is estimated to fill with 600 s."""
 _CPU_TILES = (16, 8)
 """Frames: a CPU's attention in bf16 takes up to twice the time where a batch isn't a multiple of one of them."""
 _GROUP = 256
@@ -64,6 +66,7 @@ class TorchNetwork:
         for part in (network.encoder, network.ctc):
             part.to(device, _DTYPES[dtype])
         self.name = f"torch-{dtype}"
+        self.batch_frames = _CPU_BATCH_FRAMES if device.type == "cpu" else _BATCH_FRAMES
         self._network = network.eval().requires_grad_(requires_grad=False)
         self._vocabulary = vocabulary
         self._slice = _SLICE

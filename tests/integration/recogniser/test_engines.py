@@ -126,6 +126,7 @@ class FaultyNetwork:
 
     def __init__(self, network: Network, length: int, fault: Exception | None) -> None:
         self.name = network.name
+        self.batch_frames = network.batch_frames
         self._network = network
         self._length = length
         self._fault = fault

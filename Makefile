@@ -54,7 +54,7 @@ $(VENV)/.standalone: $(VENV)/.torch pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[standalone]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.torch pyproject.toml constraints.txt
+$(VENV)/.dev: $(VENV)/.bench
 	$(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.standalone
 

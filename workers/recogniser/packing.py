@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
@@ -13,6 +15,21 @@ from workers.recogniser.encoder import Linear
 _reorder = torch.ops.mkldnn._reorder_linear_weight  # noqa: SLF001
 _product = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001
 _knows_bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported  # noqa: SLF001
+
+
+_REMEMBERED = "16"
+"""Shapes of a batch that oneDNN keeps a kernel for, and torch what it prepared to call it."""
+
+
+def bound_kernel_caches() -> None:
+    """
+    Keep oneDNN, and torch's layer above it, from remembering a thousand shapes: nearly every batch has another.
+
+    To be called before the first batch. A worker would grow by a gigabyte within its first hundreds of recordings; to
+    prepare a kernel anew costs less than can be measured.
+    """
+    for variable in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(variable, _REMEMBERED)  # noqa: TID251 - there is no other way to tell them
 
 
 class _PackedLinear(nn.Module):

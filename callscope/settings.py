@@ -137,17 +137,6 @@ def load_settings() -> Settings:
         raise InvalidSetting("a setting's value can't be used", why=faults) from error
 
 
-def limit_native_caches(entries: int) -> None:
-    """
-    Bound what oneDNN, torch's library on a CPU, keeps prepared for each shape that it has met.
-
-    By default a thousand of them, hundreds of megabytes in a worker's first hours, and hardly two batches are of one
-    shape. It reads the environment itself, at its first product, so this comes before; what is set there stands.
-    """
-    for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
-        os.environ.setdefault(name, str(entries))
-
-
 def _required(variable: str, value: SecretStr | None, *, why: str) -> str:
     if value is None:
         raise InvalidSetting(f"{variable} isn't set", why=why)

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import structlog
 import torch
 
-from callscope.settings import Settings, limit_native_caches
+from callscope.settings import Settings
 from workers.recogniser.checkpoint import SenseVoiceCheckpoint, VadCheckpoint, read_sense_voice, read_vad
 from workers.recogniser.choose import EXTRAS, Choice, choose
 from workers.recogniser.devices import find_device, find_features, usable_cores
@@ -23,9 +23,6 @@ from workers.recogniser.vad import SpeechDetector
 
 _CPU_STRETCH_MS, _STRETCH_MS = 20_000, 60_000
 """Most that the speech detector scores in one piece: what fits a core's caches, what a GPU gains from."""
-
-_CORE_SHAPES = 32
-"""Shapes that a core meets in one batch, each layer counted once, with room to spare."""
 
 _log = structlog.get_logger(__name__)
 
@@ -56,8 +53,9 @@ def load_recogniser(settings: Settings) -> BatchingRecogniser:
 def load_engine(settings: Settings) -> Engine:
     """Load what `load_recogniser` puts behind its queue; the parameters and errors are the same."""
     device = find_device(settings.device)
+    cores = settings.cpu_threads or usable_cores()
     if device.type == "cpu":
-        bound_kernel_caches()
+        bound_kernel_caches(cores)
     choice = choose(
         device.type,
         find_features(device),
@@ -66,8 +64,6 @@ def load_engine(settings: Settings) -> Engine:
         dtype=settings.dtype,
     )
     _log.info("engine_chosen", device=str(device), engine=choice.engine, dtype=choice.dtype, why=choice.why)
-    cores = settings.cpu_threads or usable_cores()
-    limit_native_caches(_CORE_SHAPES * cores)
     checkpoint = read_sense_voice(find_recogniser(settings.checkpoint))
     vad = read_vad(find_vad(settings.vad_checkpoint, recogniser=settings.checkpoint))
     if choice.engine == "funasr":

@@ -17,11 +17,11 @@ _product = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001
 _knows_bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported  # noqa: SLF001
 
 
-_REMEMBERED = "16"
-"""Shapes of a batch that oneDNN keeps a kernel for, and torch what it prepared to call it."""
+_CORE_KERNELS = 32
+"""What oneDNN keeps for each core: a batch needs a dozen, one for each shape of a layer and of its input."""
 
 
-def bound_kernel_caches() -> None:
+def bound_kernel_caches(cores: int) -> None:
     """
     Keep oneDNN, and torch's layer above it, from remembering a thousand shapes: nearly every batch has another.
 
@@ -29,7 +29,7 @@ def bound_kernel_caches() -> None:
     prepare a kernel anew costs less than can be measured.
     """
     for variable in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(variable, _REMEMBERED)  # noqa: TID251 - there is no other way to tell them
+        os.environ.setdefault(variable, str(_CORE_KERNELS * cores))  # noqa: TID251 - there is no other way to tell them
 
 
 class _PackedLinear(nn.Module):

@@ -21,7 +21,7 @@ ALL = {"onnx", "onnxruntime", "funasr"}
         ("cuda", {"bf16"}, ALL, ("auto", "fp32"), ("torch", "fp32")),
         ("cuda", set(), ALL, ("auto", "bf16"), ("torch", "bf16")),
         ("cuda", {"bf16"}, ALL, ("funasr", "auto"), ("funasr", "fp32")),
-        ("cpu", AMX, ALL, ("auto", "auto"), ("torch", "bf16")),
+        ("cpu", AMX, ALL, ("auto", "auto"), ("onnx", "int8")),
         ("cpu", AMX, set(), ("auto", "auto"), ("torch", "bf16")),
         ("cpu", {"avx512_vnni", "avx512_bf16", "avx2"}, ALL, ("auto", "auto"), ("onnx", "int8")),
         ("cpu", {"avx_vnni"}, ALL, ("auto", "auto"), ("onnx", "int8")),

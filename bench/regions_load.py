@@ -8,19 +8,17 @@ pipeline; the others as float32 at the recogniser's rate, resampled beforehand a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import accumulate, count, pairwise
 from pathlib import Path
 
 import numpy as np
-from typing_extensions import override
 
 from bench.calls import Load
 from bench.rivals import Wave
-from callscope.calls import Emotion, EventKind, Language, Transcript
-from callscope.pipeline import AnalysisOptions, analyse_recording
-from callscope.ports import SAMPLE_RATE_HZ, Channel, Clip, Recogniser, Scores
+from callscope.pipeline import AnalysisOptions, find_clips
+from callscope.ports import SAMPLE_RATE_HZ, Clip, Recogniser
 from callscope.settings import Settings
 from callscope.sound.audio import Audio, AudioLimits, decode
 from callscope.timeline import Interval
@@ -118,52 +116,10 @@ def _cut(load: Load, recogniser: Recogniser, settings: Settings) -> Iterator[tup
     for number in count():
         [file] = load.take(1, start=number)
         audio = _decode(file.path, settings)
-        listener = _Listener(recogniser)
-        analyse_recording(audio, listener, AnalysisOptions.for_call(settings, audio.facts))
-        for clip in listener.asked:
+        for clip in find_clips(audio, recogniser, AnalysisOptions.for_call(settings, audio.facts)):
             channel = next(index for index, channel in enumerate(audio.channels) if channel is clip.channel)
             yield Region(str(file.path), channel, clip.interval.start_ms, clip.interval.end_ms), clip
 
 
 def _decode(path: Path, settings: Settings) -> Audio:
     return decode(path, limits=AudioLimits(max_duration_ms=settings.max_duration_ms))
-
-
-class _Listener(Recogniser):
-    """A recogniser that finds speech, reads nothing, and remembers what it was asked to read."""
-
-    def __init__(self, recogniser: Recogniser) -> None:
-        self._recogniser = recogniser
-        self.asked: list[Clip] = []
-
-    @property
-    @override
-    def checkpoint(self) -> str:
-        return self._recogniser.checkpoint
-
-    @property
-    @override
-    def engine(self) -> str:
-        return self._recogniser.engine
-
-    @property
-    @override
-    def device(self) -> str:
-        return self._recogniser.device
-
-    @override
-    def speech_scores(self, channels: Sequence[Channel]) -> list[Scores]:
-        return self._recogniser.speech_scores(channels)
-
-    @override
-    def transcribe(self, clips: Sequence[Clip], *, language: Language | None = None) -> list[Transcript]:
-        self.asked += clips
-        nothing = Transcript(
-            text="",
-            language=Language.NOSPEECH,
-            emotion_distribution={Emotion.EMO_UNKNOWN: 1.0},
-            event_distribution={EventKind.EVENT_UNK: 1.0},
-            words=(),
-            token_ids=(),
-        )
-        return [nothing] * len(clips)

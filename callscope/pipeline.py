@@ -126,13 +126,11 @@ def analyse_recording(
     on_stage(Stage.DETECT)
     began = clock()
     powers = [frame_powers(channel) for channel in audio.channels]
-    scores = recogniser.speech_scores(audio.channels)
-    regions = _find_regions(scores, powers, options.speech)
+    regions = _find_regions(recogniser.speech_scores(audio.channels), powers, options.speech)
 
     on_stage(Stage.TRANSCRIBE)
     detected = clock()
-    padded = _pad(regions, padding_ms=options.clip_padding_ms, duration_ms=audio.facts.duration_ms)
-    clips = [Clip(audio.channels[r.channel], wide) for r, wide in zip(regions, padded, strict=True)]
+    clips = _clips(audio, regions, options)
     transcripts = recogniser.transcribe(clips, language=options.language)
 
     on_stage(Stage.DERIVE)
@@ -164,6 +162,24 @@ def analyse_recording(
             Stage.DERIVE: round((clock() - transcribed) * 1000),
         },
     )
+
+
+def find_clips(audio: Audio, recogniser: Recogniser, options: AnalysisOptions) -> list[Clip]:
+    """
+    Return what `analyse_recording` asks the recogniser to read, without reading it.
+
+    Raises
+    ------
+    RecogniserFailed
+        The speech detector raised on this recording.
+    """
+    powers = [frame_powers(channel) for channel in audio.channels]
+    return _clips(audio, _find_regions(recogniser.speech_scores(audio.channels), powers, options.speech), options)
+
+
+def _clips(audio: Audio, regions: Sequence[_Region], options: AnalysisOptions) -> list[Clip]:
+    padded = _pad(regions, padding_ms=options.clip_padding_ms, duration_ms=audio.facts.duration_ms)
+    return [Clip(audio.channels[region.channel], wide) for region, wide in zip(regions, padded, strict=True)]
 
 
 def _find_regions(scores: Sequence[Scores], powers: Sequence[Powers], options: SpeechOptions) -> list[_Region]:

@@ -1,22 +1,22 @@
 """The lean engine is held to stock FunASR: same samples, same weights, same tokens."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from typing_extensions import override
 
-from callscope.calls import Language, Transcript
+from callscope.calls import Language
 from callscope.evaluation import read_reference
-from callscope.ports import Channel, Clip, Recogniser, Scores
+from callscope.pipeline import AnalysisOptions, find_clips
+from callscope.ports import Clip, Recogniser
 from callscope.settings import Settings
+from callscope.sound.audio import AudioLimits, decode
 from tests.checkpoints import PUBLISHED, build_sense_voice, build_vad
 from tests.sounds import babble, whole
-from workers.offline import analyse_file
 from workers.recogniser import load_recogniser
 from workers.recogniser.funasr_engine import FunasrEngine
 from workers.recogniser.recogniser import BatchingRecogniser
@@ -100,47 +100,14 @@ def demo() -> Iterator[tuple[Recogniser, Recogniser]]:
         yield ours, stock
 
 
-class _Noting(Recogniser):
-    """A recogniser that keeps what it is asked to read."""
-
-    def __init__(self, recogniser: Recogniser) -> None:
-        self.asked: list[Clip] = []
-        self._recogniser = recogniser
-
-    @property
-    @override
-    def checkpoint(self) -> str:
-        return self._recogniser.checkpoint
-
-    @property
-    @override
-    def engine(self) -> str:
-        return self._recogniser.engine
-
-    @property
-    @override
-    def device(self) -> str:
-        return self._recogniser.device
-
-    @override
-    def speech_scores(self, channels: Sequence[Channel]) -> list[Scores]:
-        return self._recogniser.speech_scores(channels)
-
-    @override
-    def transcribe(self, clips: Sequence[Clip], *, language: Language | None = None) -> list[Transcript]:
-        self.asked.extend(clips)
-        return self._recogniser.transcribe(clips, language=language)
-
-
 @pytest.fixture(scope="module")
 def calls(demo: tuple[Recogniser, Recogniser]) -> dict[str, list[Clip]]:
     """Every region of each sample call, as the pipeline cuts it."""
     found = {}
     for path in REFERENCES:
         reference = read_reference(path)
-        noting = _Noting(demo[0])
-        analyse_file(SAMPLES / reference.file, noting, Settings())
-        found[reference.name] = noting.asked
+        audio = decode(SAMPLES / reference.file, limits=AudioLimits(max_duration_ms=600_000))
+        found[reference.name] = find_clips(audio, demo[0], AnalysisOptions())
     return found
 
 

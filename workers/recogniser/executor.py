@@ -125,8 +125,6 @@ class Executor:
         How many batches run beside each other.
     lane : callable
         Returns what each lane's thread enters once, around all that it runs.
-    on_lost : callable
-        Called once, from a lane, when the device is lost: after every `Future` has failed.
     flush_ms : int >= 0
         An item waits for company so long at most, in milliseconds.
     """
@@ -137,11 +135,9 @@ class Executor:
         *,
         lanes: int,
         lane: Callable[[], AbstractContextManager[None]],
-        on_lost: Callable[[DeviceLost], None],
         flush_ms: int = 200,
     ) -> None:
         self._lane = lane
-        self._on_lost = on_lost
         self._flush_ms = flush_ms
         self._lock = Lock()
         self._free = Condition(self._lock)
@@ -343,7 +339,7 @@ class Executor:
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def _lose(self, error: DeviceLost) -> None:
-        """Fail everything that waits or runs, refuse what comes, and tell it once."""
+        """Fail everything that waits or runs, refuse what comes, and log it once."""
         with self._lock:
             first = self._refusal is None
             self._refuse(error)
@@ -356,7 +352,6 @@ class Executor:
             _settle(ticket.future, error=error)
         if first:
             _log.error("device_lost", error=error.what, why=error.why, items=len(waiting) + len(running))
-            self._on_lost(error)
 
     def _refuse(self, error: DeviceLost | Outage) -> None:
         """Take nothing more, and wake everyone who waits to be told; the lock is held."""

@@ -151,14 +151,12 @@ class BatchingRecogniser(_View):
     ----------
     engine : Engine
         Loaded.
-    on_lost : callable, optional
-        Called once when the device is lost, from a thread of its own, after every call under way has raised.
     """
 
-    def __init__(self, engine: Engine, *, on_lost: Callable[[DeviceLost], None] = lambda _: None) -> None:
+    def __init__(self, engine: Engine) -> None:
         detecting = Kind("detect", engine.detect, engine.stretch_frames, _BACKLOG_BATCHES * engine.stretch_frames)
         reading = Kind("read", engine.read, engine.batch_frames, _BACKLOG_BATCHES * engine.batch_frames)
-        executor = Executor([detecting, reading], lanes=engine.lanes, lane=engine.lane, on_lost=on_lost)
+        executor = Executor([detecting, reading], lanes=engine.lanes, lane=engine.lane)
         super().__init__(engine, executor, detecting, reading, urgent=False, look_up=lambda: None)
 
     def __enter__(self) -> Self:

@@ -10,8 +10,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Self
 
 from callscope.errors import ConfigurationFault
@@ -87,6 +90,40 @@ class Child:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()  # it holds nothing that a signal could spoil
         self._process.communicate()
+
+
+def share_out(children: Sequence[Child], requests: Iterable[object]) -> tuple[float, list[list[Any]]]:
+    """
+    Let each child that is free take the next request.
+
+    Returns
+    -------
+    wall_s : float
+        Seconds from the first request to the last answer.
+    answers : list of list
+        Of each child, in the order in which it gave them.
+
+    Raises
+    ------
+    ConfigurationFault
+        A child ended instead of answering.
+    """
+    waiting: SimpleQueue[object] = SimpleQueue()
+    for request in requests:
+        waiting.put(request)
+
+    def work(child: Child) -> list[Any]:
+        answers = []
+        while True:
+            try:
+                answers.append(child.ask(waiting.get_nowait()))
+            except Empty:
+                return answers
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(len(children)) as pool:
+        answers = list(pool.map(work, children))
+    return time.perf_counter() - began, answers
 
 
 def serve(load: Callable[[], Callable[[Any], object]]) -> None:

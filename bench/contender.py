@@ -14,13 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Self
 
 import torch
 
 from bench.calls import CHANNELS, CallFile
-from bench.child import Child, serve
+from bench.child import Child, serve, share_out
 from bench.instant import instant_recogniser
 from bench.machine import peak_resident_mb
 from bench.stage import CALLSCOPE, STOCK, Speed
@@ -123,24 +122,11 @@ class Contender:
         A process of callscope gets its share at once and overlaps the recordings by itself; stock FunASR takes them
         one by one, whichever process is free.
         """
-        portions: SimpleQueue[list[str]] = SimpleQueue()
-        size = len(files) if self.kind == STOCK else len(self._processes)
-        for start in range(size):
-            if portion := [str(file.path) for file in files[start::size]]:
-                portions.put(portion)
-
-        def work(process: Child) -> list[Answer]:
-            answers = []
-            while True:
-                try:
-                    answers.append(Answer(**process.ask(portions.get_nowait())))
-                except Empty:
-                    return answers
-
-        began = time.perf_counter()
-        with ThreadPoolExecutor(len(self._processes)) as pool:
-            answers = list(pool.map(work, self._processes))
-        wall_s = time.perf_counter() - began
+        size = len(files) if self.kind == STOCK else min(len(self._processes), len(files))
+        wall_s, told = share_out(
+            self._processes, [[str(file.path) for file in files[start::size]] for start in range(size)]
+        )
+        answers = [[Answer(**answer) for answer in own] for own in told]
         every = [answer for own in answers for answer in own]
         return Measured(
             engine=every[0].engine,

@@ -16,12 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, Self
 
 from typing_extensions import override
 
-from bench.child import Child, serve
+from bench.child import Child, serve, share_out
 from bench.machine import peak_resident_mb
 from bench.regions_load import RegionStore
 from bench.rivals import Rival, load_rival
@@ -114,22 +113,10 @@ class Readers:
         tokens : bool
             Whether the token ids are wanted: telling them takes time.
         """
-        batches: SimpleQueue[list[int]] = SimpleQueue()
-        for one in make_batches(self._lengths(numbers), batch or self.way.batch):
-            batches.put([numbers[index] for index in one])
-
-        def work(child: Child) -> list[dict[str, Any]]:
-            answers = []
-            while True:
-                try:
-                    answers.append(child.ask({"numbers": batches.get_nowait(), "tokens": tokens}))
-                except Empty:
-                    return answers
-
-        began = time.perf_counter()
-        with ThreadPoolExecutor(len(self._children)) as pool:
-            by_child = list(pool.map(work, self._children))
-        wall_s = time.perf_counter() - began
+        batches = make_batches(self._lengths(numbers), batch or self.way.batch)
+        wall_s, by_child = share_out(
+            self._children, [{"numbers": [numbers[index] for index in one], "tokens": tokens} for one in batches]
+        )
         answers = [answer for own in by_child for answer in own]
         found = {number: tuple(ids) for answer in answers for number, ids in answer["tokens"]}
         return Reading(

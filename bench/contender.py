@@ -24,6 +24,7 @@ from bench.instant import instant_recogniser
 from bench.machine import peak_resident_mb
 from bench.stage import CALLSCOPE, STOCK, Speed
 from callscope.logs import configure_logging
+from callscope.meaning.interpret import Interpreter
 from callscope.settings import Settings, load_settings
 from workers.devices import recordings_in_flight
 from workers.offline import analyse_file
@@ -192,11 +193,13 @@ def _load_stock(settings: Settings, *, batch_size_s: int) -> Callable[[list[str]
 def _load_callscope(
     settings: Settings, load: Callable[[Settings], BatchingRecogniser]
 ) -> Callable[[list[str]], object]:
-    recogniser = load(settings)
+    recogniser, interpreter = load(settings), Interpreter.of(settings)
     pool = ThreadPoolExecutor(recordings_in_flight(settings))
     return _answering(
         recogniser.engine,
-        lambda paths: list(pool.map(lambda path: len(analyse_file(path, recogniser, settings).segments), paths)),
+        lambda paths: list(
+            pool.map(lambda path: len(analyse_file(path, recogniser, settings, interpreter).hearing.segments), paths)
+        ),
         lambda: recogniser.statistics()["read"].padding,
     )
 

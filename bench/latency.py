@@ -19,6 +19,7 @@ from rich.table import Table
 from bench.calls import CallFile
 from bench.stage import Bench
 from callscope.errors import ConfigurationFault
+from callscope.meaning.interpret import Interpreter
 from callscope.settings import Settings
 from workers.devices import recordings_in_flight
 from workers.offline import analyse_file
@@ -90,7 +91,7 @@ def run(bench: Bench) -> Latency:
 
 def _answer(recogniser: BatchingRecogniser, file: CallFile, settings: Settings) -> float:
     began = time.perf_counter()
-    analyse_file(file.path, recogniser.bound(urgent=True), settings)
+    analyse_file(file.path, recogniser.bound(urgent=True), settings, Interpreter.of(settings))
     return time.perf_counter() - began
 
 
@@ -99,10 +100,12 @@ def _working_off(files: list[CallFile], recogniser: BatchingRecogniser, settings
     """Keep as many recordings in flight as a worker does, until the block ends."""
     over = threading.Event()
 
+    interpreter = Interpreter.of(settings)
+
     def work(first: int) -> None:
         number = first
         while not over.is_set():
-            analyse_file(files[number % len(files)].path, recogniser, settings)
+            analyse_file(files[number % len(files)].path, recogniser, settings, interpreter)
             number += 1
 
     threads = [threading.Thread(target=work, args=(first,)) for first in range(recordings_in_flight(settings))]

@@ -18,16 +18,14 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from callscope.calls import (
-    AnalysisVersion,
-    CallAnalysis,
     Emotion,
     EventKind,
+    Hearing,
     Language,
     Role,
     Segment,
 )
 from callscope.meaning.tags import parse_tags
-from callscope.pipeline import PIPELINE_VERSION
 from callscope.ports import SAMPLE_RATE_HZ
 from callscope.settings import Settings
 from callscope.sound.audio import Audio, AudioLimits, decode
@@ -53,7 +51,7 @@ class StockFunasr:
         checkpoint = Path(settings.checkpoint)
         self.batch_size_s = batch_size_s
         self._settings = settings
-        self._version = AnalysisVersion(checkpoint=f"stock-{checkpoint.name}", pipeline=PIPELINE_VERSION, rules="none")
+        self._checkpoint = f"stock-{checkpoint.name}"
         self._calls: list[tuple[bool, list[dict[str, Any]]]] = []
         self._model = _load(checkpoint, Path(settings.vad_checkpoint or checkpoint / "vad"), settings)
         infer = self._model.inference
@@ -66,11 +64,11 @@ class StockFunasr:
 
         self._model.inference = remembered
 
-    def analyse(self, path: Path) -> CallAnalysis:
+    def analyse(self, path: Path) -> Hearing:
         """Decode a file and analyse it."""
         return self.analyse_audio(decode(path, limits=AudioLimits(max_duration_ms=self._settings.max_duration_ms)))
 
-    def analyse_audio(self, audio: Audio) -> CallAnalysis:
+    def analyse_audio(self, audio: Audio) -> Hearing:
         """Analyse a decoded recording."""
         roles = self._settings.channel_roles
         segments = [
@@ -78,15 +76,12 @@ class StockFunasr:
             for index, channel in enumerate(audio.channels)
             for interval, text in self.read(to_float(channel.samples, channel.sample_rate_hz))
         ]
-        spoken_ms = sum(segment.interval.duration_ms for segment in segments)
-        return CallAnalysis(
-            version=self._version,
+        return Hearing(
+            checkpoint=self._checkpoint,
             engine=ENGINE,
             device=self._settings.device,
             audio=audio.facts,
-            speech_coverage=min(1.0, spoken_ms / max(1, audio.facts.duration_ms)),
             segments=tuple(sorted(segments, key=lambda segment: (segment.interval, segment.channel))),
-            events=(),
             timings_ms={},
         )
 

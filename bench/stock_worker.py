@@ -42,8 +42,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / Path(job.ref.key).name
             storage.fetch(job.ref, file)
-            analysis = stock.analyse(file)
-        publisher.ended(ResultNote(job.recording_id, job.attempt, worker, analysis))
+            hearing = stock.analyse(file)
+        publisher.ended(ResultNote(job.recording_id, job.attempt, worker, hearing))
 
     app.Worker(
         pool="threads",

@@ -44,7 +44,7 @@ class Emotion(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What else was heard. The last two are never tags of the recogniser: callscope derives them."""
+    """What else was heard. Those from SILENCE on are never tags of the recogniser: callscope derives them."""
 
     SPEECH = "SPEECH"
     BGM = "BGM"
@@ -60,6 +60,14 @@ class EventKind(StrEnum):
     EVENT_UNK = "EVENT_UNK"
     SILENCE = "SILENCE"
     CROSSTALK = "CROSSTALK"
+    INTERRUPTION = "INTERRUPTION"
+    """One party begins while the other speaks, and the other stops; owned by who came in."""
+    SIGH = "SIGH"
+    """Heard as a breath that falls, or said as a word (唉, はぁ)."""
+    HOLD_MUSIC = "HOLD_MUSIC"
+    """Music while nobody speaks."""
+    TEXT_VOICE_CONFLICT = "TEXT_VOICE_CONFLICT"
+    """Kind words in an angry voice, or the other way round; a flag for a person to look at, never a verdict."""
 
 
 class Origin(StrEnum):
@@ -167,6 +175,16 @@ class Segment:
     """Root mean square of the region, relative to full scale; -120 at least."""
     is_speech: bool
     """False for a region that only the gap pass found and that has no text."""
+    event_distribution: Mapping[EventKind, float] = field(default_factory=dict)
+    """Of the recogniser's events; shares under a thousandth may be left out."""
+    role_confidence: float = 1.0
+    """In [0, 1]: 1 when the channel or the call's metadata tells the role, less when a rule guessed it."""
+    pitch_hz: float | None = None
+    """Median fundamental frequency of the region's end; None where nothing is voiced."""
+    pitch_slope_st_s: float | None = None
+    """Slope of the fundamental frequency over the region's end, in semitones a second; above 0 it rises."""
+    level_slope_db_s: float | None = None
+    """Slope of the level over the region, in dB a second; below 0 it fades."""
 
     @property
     def interval(self) -> Interval:
@@ -191,6 +209,258 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Hearing:
+    """What a worker hears in a recording: everything that needs its sound. All else is derived from this."""
+
+    checkpoint: str
+    """Name and short hash of the weights, such as ``demo-1f0c22ab``."""
+    engine: str
+    """Such as ``torch-fp32``."""
+    device: str
+    """Such as ``cpu`` or ``cuda:0``."""
+    audio: AudioFacts
+    segments: tuple[Segment, ...]
+    """Ascending by start, then channel."""
+    timings_ms: Mapping[str, int]
+    """Wall time of each stage: ``fetch``, ``decode``, ``detect``, ``transcribe``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one party says until the other has the floor: one or more speech segments of one channel."""
+
+    channel: int
+    role: Role
+    start_ms: int
+    end_ms: int
+    segment_nos: tuple[int, ...]
+    """Positions in the call's segments, ascending."""
+    response_ms: int | None
+    """Since the other party's last word; below 0: came in before it ended; None for the first to speak."""
+    units_per_s: float | None
+    """Talk speed: characters (zh, yue, ja, ko) or words (en) a second of speech; None without words."""
+    pause_ratio: float
+    """Share of the turn that passes between its words, in [0, 1]."""
+    hesitation_count: int
+    """Pauses inside the turn that are longer than a breath takes."""
+    loudness_dbfs: float
+    """Of all its segments together, weighted by their length."""
+    pitch_slope_st_s: float | None
+    """At its end, in semitones a second; above 0: it rises, as a question does."""
+
+
+class EntityKind(StrEnum):
+    """What a stretch of text names."""
+
+    ORDER_NUMBER = "ORDER_NUMBER"
+    COUPON = "COUPON"
+    PHONE = "PHONE"
+    ID_NUMBER = "ID_NUMBER"
+    CARD_NUMBER = "CARD_NUMBER"
+    EMAIL = "EMAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """Something that a segment's text names."""
+
+    segment_no: int
+    kind: EntityKind
+    value: str
+    """As a program would write it: digits without spaces, in ASCII. Stored only when the settings say so."""
+    masked_value: str
+    """The same with its private part hidden, such as ``********9012``."""
+    start_char: int
+    """In the segment's text."""
+    end_char: int
+    """Exclusive."""
+    start_ms: int
+    end_ms: int
+    probability: float
+    """Confidence in [0, 1]: less for digits spoken one by one, for a length that fits several kinds."""
+
+
+class Soothing(StrEnum):
+    """How an agent took a customer's anger or sadness."""
+
+    GOOD = "good"
+    POOR = "poor"
+    OPEN = "open"
+    """Neither can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A customer's stretch of anger or sadness, what came before it, and how the agent took it."""
+
+    emotion: Emotion
+    """ANGRY or SAD."""
+    probability: float
+    """The highest of its segments."""
+    start_ms: int
+    end_ms: int
+    segment_nos: tuple[int, ...]
+    silence_before_ms: int
+    """Length of the agent's silence that it follows; 0: none."""
+    silence_after_ms: int
+    """Length of the agent's silence that follows it; 0: none."""
+    reply_ms: int | None
+    """When the agent's first reply begins."""
+    reply_emotion: Emotion | None
+    softened_ms: int | None
+    """When happiness or laughter follows the reply in time."""
+    outcome: Soothing
+
+
+@dataclass(frozen=True, slots=True)
+class WordCount:
+    """How often a call says a word that carries meaning."""
+
+    word: str
+    language: Language
+    mentions: int
+    angry_mentions: int
+    """Of these, in a customer's angry segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallMeasures:
+    """Sums over a call."""
+
+    agent_speech_ms: int = 0
+    customer_speech_ms: int = 0
+    silence_count: int = 0
+    silence_ms: int = 0
+    longest_silence_ms: int = 0
+    agent_silence_ms: int = 0
+    """Silences that the agent owns."""
+    crosstalk_count: int = 0
+    crosstalk_ms: int = 0
+    agent_interruptions: int = 0
+    customer_interruptions: int = 0
+    turn_count: int = 0
+    agent_response_ms: int | None = None
+    """Mean delay of the agent's replies; None without one."""
+    agent_units_per_s: float | None = None
+    """Talk speed of the agent over the whole call."""
+    customer_units_per_s: float | None = None
+
+    @property
+    def agent_talk_share(self) -> float | None:
+        """The agent's part of what both say, in [0, 1]; None when neither speaks."""
+        both_ms = self.agent_speech_ms + self.customer_speech_ms
+        return self.agent_speech_ms / both_ms if both_ms else None
+
+
+class EvidenceKind(StrEnum):
+    """Which of a call's records a piece of evidence is."""
+
+    SEGMENT = "segment"
+    EVENT = "event"
+    TURN = "turn"
+    ENTITY = "entity"
+    CALL = "call"
+    """A fact of the whole call, such as its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A record that a finding rests on, with the second at which to listen."""
+
+    kind: EvidenceKind
+    number: int
+    """Position among the call's records of this kind; 0 for the call."""
+    start_ms: int
+    end_ms: int
+
+
+class Severity(StrEnum):
+    """How much a finding matters, ascending."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule's hit."""
+
+    rule: str
+    severity: Severity
+    score: float
+    """Points that the rule adds to, or takes from, the call."""
+    role: Role
+    """Whom it concerns."""
+    start_ms: int
+    end_ms: int
+    probability: float
+    """Confidence in [0, 1]: the least of its evidence's."""
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreItem:
+    """One point of a scorecard."""
+
+    name: str
+    score: float
+    max_score: float
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A call's result on a scorecard; a card that doesn't apply to the call gives none."""
+
+    scorecard: str
+    score: float
+    max_score: float
+    items: tuple[ScoreItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """All that is derived from what was heard; pure, so that it can be derived again without the sound."""
+
+    speech_coverage: float
+    """Share of the recording in which at least one channel speaks, in [0, 1]."""
+    events: tuple[Event, ...]
+    """The recogniser's and the derived ones, ascending by start, then kind."""
+    turns: tuple[Turn, ...]
+    """Ascending by start."""
+    entities: tuple[Entity, ...]
+    """Ascending by segment, then character."""
+    bursts: tuple[Burst, ...]
+    """Ascending by start."""
+    words: tuple[WordCount, ...]
+    """The most frequent first."""
+    measures: CallMeasures
+    findings: tuple[Finding, ...]
+    """Ascending by start, then rule."""
+    scores: tuple[Score, ...]
+
+
+class NoticeKind(StrEnum):
+    """How a notice reaches its receiver."""
+
+    WEBHOOK = "webhook"
+    MAIL = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to be told to a configured receiver."""
+
+    kind: NoticeKind
+    target: str
+    """Name of the receiver."""
+    payload: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisVersion:
     """What made a result: two results of one recording are comparable when they differ in one of these."""
 
@@ -199,7 +469,7 @@ class AnalysisVersion:
     pipeline: int
     """Counts changes of callscope's own derivations."""
     rules: str
-    """Version of the rule set; ``none`` without rules."""
+    """Version of the rule set, such as ``builtin-5d41402a``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +477,5 @@ class CallAnalysis:
     """The whole result of one recording, as stored and as printed."""
 
     version: AnalysisVersion
-    engine: str
-    """Such as ``torch-fp32``."""
-    device: str
-    """Such as ``cpu`` or ``cuda:0``."""
-    audio: AudioFacts
-    speech_coverage: float
-    """Share of the recording in which at least one channel speaks, in [0, 1]."""
-    segments: tuple[Segment, ...]
-    """Ascending by start, then channel."""
-    events: tuple[Event, ...]
-    """Ascending by start, then kind."""
-    timings_ms: Mapping[str, int]
-    """Wall time of each stage: ``fetch``, ``decode``, ``detect``, ``transcribe``, ``derive``."""
+    hearing: Hearing
+    meaning: Meaning

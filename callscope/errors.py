@@ -101,6 +101,15 @@ class SchemaOutdated(ConfigurationFault):
     advice = "Run `callscope db upgrade`."
 
 
+class RulesInvalid(ConfigurationFault):
+    """A file of rules can't be used; the message names file, line and what is wrong."""
+
+    code = "rules_invalid"
+    advice = (
+        "Correct the line; `callscope rules check FOLDER` lists every mistake, and a running cluster keeps its rules."
+    )
+
+
 # --- the recording can never be analysed --------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
-from callscope.calls import CallAnalysis, RecordingRef, Role
+from callscope.calls import Hearing, RecordingRef, Role
 from callscope.errors import UnknownSchemaVersion
 
 ANALYSE_QUEUE = "analyse"
@@ -32,7 +32,7 @@ HEARTBEAT_TASK = "callscope.results.heartbeat"
 STORE_TASK = "callscope.results.store"
 FAILED_TASK = "callscope.results.failed"
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """
 Of the messages below. Raise it with any change that an older reader can't take.
 
@@ -84,19 +84,19 @@ class FailureNote:
     kind: FailureKind
     code: str
     stage: str
-    """``fetch``, ``decode``, ``detect``, ``transcribe``, ``derive`` or ``publish``."""
+    """``fetch``, ``decode``, ``detect``, ``transcribe``, ``measure`` or ``publish``."""
     message: str
     worker: str
 
 
 @dataclass(frozen=True, slots=True)
 class ResultNote:
-    """An attempt ended with a result."""
+    """An attempt ended with a result; what it means, the writers derive."""
 
     recording_id: int
     attempt: int
     worker: str
-    analysis: CallAnalysis
+    hearing: Hearing
 
 
 Message = AnalyseJob | AttemptNote | FailureNote | ResultNote

@@ -1,36 +1,43 @@
-"""One pure call from samples to everything that is stored of a recording; workers, command line and tests share it."""
+"""
+Two pure calls from samples to everything that is stored of a recording; every way in shares them.
+
+`listen` needs the sound and a recogniser, and runs where the device is. `callscope.meaning.interpret` needs only what
+was heard, so it runs where the rules are, and again over old calls.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from callscope.calls import (
-    AnalysisVersion,
     AudioFacts,
     CallAnalysis,
-    Event,
+    CallMetadata,
     EventKind,
+    Hearing,
     Language,
-    Origin,
     Role,
     Segment,
     Transcript,
     Word,
 )
-from callscope.meaning.conversation import SpeechRegion, derive_events
+from callscope.meaning.interpret import Interpreter
+from callscope.meaning.roles import guess_roles
 from callscope.ports import Clip, Recogniser, Scores
 from callscope.settings import Settings
 from callscope.sound.audio import Audio
 from callscope.sound.frames import Powers, frame_powers, to_levels
 from callscope.sound.leaks import compare_channels, remove_leaks
-from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, loudness_dbfs
-from callscope.timeline import Interval, union
+from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, level_slope_db_s, loudness_dbfs
+from callscope.sound.pitch import PitchSlope, end_pitch
+from callscope.timeline import Interval
 
-PIPELINE_VERSION = 2
-"""Raise it with every change that makes other rows of the same recording and checkpoint."""
+
+_LEAST_SHARE = 0.001
+"""Of an event's distribution; smaller ones are noise, and rows are many."""
 
 
 class Stage(StrEnum):
@@ -40,7 +47,7 @@ class Stage(StrEnum):
     DECODE = "decode"
     DETECT = "detect"
     TRANSCRIBE = "transcribe"
-    DERIVE = "derive"
+    MEASURE = "measure"
     PUBLISH = "publish"
 
 
@@ -55,8 +62,8 @@ class AnalysisOptions:
     speech: SpeechOptions = field(default_factory=SpeechOptions)
     clip_padding_ms: int = 120
     """Context given to the recogniser on both sides of a region, never into its neighbour."""
-    min_silence_ms: int = 1_200
-    min_crosstalk_ms: int = 300
+    pitch: bool = True
+    """Whether the pitch at the end of each region is measured."""
 
     @classmethod
     def for_call(
@@ -77,8 +84,7 @@ class AnalysisOptions:
         return cls(
             channel_roles=told_roles or (settings.channel_roles if separate else ()),
             language=language,
-            min_silence_ms=settings.min_silence_ms,
-            min_crosstalk_ms=settings.min_crosstalk_ms,
+            pitch=settings.pitch,
         )
 
 
@@ -93,12 +99,31 @@ def analyse_recording(
     audio: Audio,
     recogniser: Recogniser,
     options: AnalysisOptions,
+    interpreter: Interpreter,
+    *,
+    metadata: CallMetadata | None = None,
+) -> CallAnalysis:
+    """
+    Hear a recording and derive what it means, in one place: what a worker and a writer do together.
+
+    Raises
+    ------
+    RecogniserFailed
+        The recogniser raised on this recording.
+    """
+    return interpreter.interpret(listen(audio, recogniser, options), metadata or CallMetadata())
+
+
+def listen(
+    audio: Audio,
+    recogniser: Recogniser,
+    options: AnalysisOptions,
     *,
     on_stage: Callable[[Stage], None] = lambda _: None,
     clock: Callable[[], float] = time.perf_counter,
-) -> CallAnalysis:
+) -> Hearing:
     """
-    Transcribe every channel and derive what only all of them together show.
+    Transcribe every channel, and measure what needs its sound.
 
     Parameters
     ----------
@@ -115,8 +140,8 @@ def analyse_recording(
 
     Returns
     -------
-    CallAnalysis
-        Segments and events inside ``[0, duration_ms)``.
+    Hearing
+        Segments inside ``[0, duration_ms)``.
 
     Raises
     ------
@@ -133,33 +158,22 @@ def analyse_recording(
     clips = _clips(audio, regions, options)
     transcripts = recogniser.transcribe(clips, language=options.language)
 
-    on_stage(Stage.DERIVE)
+    on_stage(Stage.MEASURE)
     transcribed = clock()
     segments = [
-        _segment(region, clip, transcript, powers[region.channel], roles=options.channel_roles)
+        _segment(region, clip, transcript, powers[region.channel], options=options)
         for region, clip, transcript in zip(regions, clips, transcripts, strict=True)
     ]
-    spoken = [SpeechRegion(s.channel, s.role, s.interval) for s in segments if s.is_speech]
-    derived = derive_events(
-        spoken,
-        duration_ms=audio.facts.duration_ms,
-        min_silence_ms=options.min_silence_ms,
-        min_crosstalk_ms=options.min_crosstalk_ms,
-    )
-    heard = [event for segment in segments if (event := _heard(segment))]
-    spoken_ms = sum(interval.duration_ms for interval in union(region.interval for region in spoken))
-    return CallAnalysis(
-        version=AnalysisVersion(checkpoint=recogniser.checkpoint, pipeline=PIPELINE_VERSION, rules="none"),
+    return Hearing(
+        checkpoint=recogniser.checkpoint,
         engine=recogniser.engine,
         device=recogniser.device,
         audio=audio.facts,
-        speech_coverage=spoken_ms / max(1, audio.facts.duration_ms),
-        segments=tuple(segments),
-        events=tuple(sorted(heard + derived, key=lambda event: (event.start_ms, event.kind))),
+        segments=tuple(guess_roles(segments)),
         timings_ms={
             Stage.DETECT: round((detected - began) * 1000),
             Stage.TRANSCRIBE: round((transcribed - detected) * 1000),
-            Stage.DERIVE: round((clock() - transcribed) * 1000),
+            Stage.MEASURE: round((clock() - transcribed) * 1000),
         },
     )
 
@@ -214,8 +228,10 @@ def _pad(regions: Sequence[_Region], *, padding_ms: int, duration_ms: int) -> li
 
 
 def _segment(
-    region: _Region, clip: Clip, transcript: Transcript, powers: Powers, *, roles: tuple[Role, ...]
+    region: _Region, clip: Clip, transcript: Transcript, powers: Powers, *, options: AnalysisOptions
 ) -> Segment:
+    roles, is_speech = options.channel_roles, _is_speech(region, transcript)
+    pitch = end_pitch(clip.channel, region.interval) if options.pitch and is_speech else PitchSlope()
     return Segment(
         channel=region.channel,
         role=roles[region.channel] if region.channel < len(roles) else Role.UNKNOWN,
@@ -229,8 +245,16 @@ def _segment(
         event_probability=transcript.event_distribution[transcript.event],
         words=_words_in_call(transcript.words, clip.interval, region.interval),
         loudness_dbfs=loudness_dbfs(powers, region.interval),
-        is_speech=_is_speech(region, transcript),
+        is_speech=is_speech,
+        event_distribution=_noticeable(transcript.event_distribution),
+        pitch_hz=pitch.median_hz,
+        pitch_slope_st_s=pitch.slope_st_s,
+        level_slope_db_s=level_slope_db_s(powers, region.interval),
     )
+
+
+def _noticeable(distribution: Mapping[EventKind, float]) -> dict[EventKind, float]:
+    return {kind: round(share, 4) for kind, share in distribution.items() if share >= _LEAST_SHARE}
 
 
 def _words_in_call(words: Sequence[Word], clip: Interval, region: Interval) -> tuple[Word, ...]:
@@ -256,17 +280,3 @@ def _is_speech(region: _Region, transcript: Transcript) -> bool:
     if region.from_detector:
         return bool(transcript.text) or transcript.event is EventKind.SPEECH
     return bool(transcript.text) and transcript.event is EventKind.SPEECH
-
-
-def _heard(segment: Segment) -> Event | None:
-    if segment.event is EventKind.SPEECH:
-        return None
-    return Event(
-        kind=segment.event,
-        origin=Origin.MODEL,
-        channel=segment.channel,
-        owner=segment.role,
-        start_ms=segment.start_ms,
-        end_ms=segment.end_ms,
-        probability=segment.event_probability,
-    )

@@ -69,6 +69,24 @@ class Settings(BaseSettings):
     min_silence_ms: int = Field(1_200, gt=0, description="shorter stretches without speech are pauses")
     min_crosstalk_ms: int = Field(300, gt=0, description="shorter overlaps are backchannels")
 
+    pitch: bool = Field(True, description="measure the pitch at the end of each region")
+
+    # Meaning.
+    rules_folder: Path | None = Field(None, description="rules and scorecards, YAML; empty: those that come along")
+    entity_values: Literal["masked", "clear"] = Field(
+        "masked", description="clear: order, card and other numbers are stored unmasked too"
+    )
+
+    # Telling others.
+    targets_file: Path | None = Field(None, description="receivers of webhooks and mail, YAML")
+    smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:587, or smtps://")
+    mail_from: str = Field("callscope@localhost", description="sender of mail")
+    page_url: str = Field("", description="where the pages are served; empty: links name the recording only")
+    translator: Literal["none", "openai", "libretranslate"] = Field("none", description="kind of translation endpoint")
+    translator_url: str | None = Field(None, description="base URL, such as http://host:8000/v1")
+    translator_key: SecretStr | None = Field(None, description="key of the translation endpoint")
+    translator_model: str = Field("", description="openai: name of the model")
+
     # Running.
     state_folder: Path = Field(Path(".callscope"), description="data of the servers that one machine starts")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is printed")

@@ -14,7 +14,7 @@ from models import tables
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
-    """A recording as the ledger has it, with its newest analysis."""
+    """A recording as the ledger has it, with its current analysis."""
 
     recording_id: int
     key: str
@@ -50,10 +50,7 @@ def read_calls(session: Session, *, bucket: str, keys: Sequence[str]) -> list[St
 
 def _read_call(session: Session, recording: tables.Recording) -> StoredCall:
     analysis = session.scalars(
-        select(tables.Analysis)
-        .where(tables.Analysis.recording_id == recording.id)
-        .order_by(tables.Analysis.id.desc())
-        .limit(1)
+        select(tables.Analysis).where(tables.Analysis.recording_id == recording.id, tables.Analysis.is_current)
     ).first()
     return StoredCall(
         recording_id=recording.id,
@@ -75,7 +72,7 @@ def _read_segments(session: Session, analysis: tables.Analysis) -> tuple[Segment
             & (tables.Emotion.analysis_id == tables.Segment.analysis_id)
             & (tables.Emotion.segment_no == tables.Segment.segment_no),
         )
-        .where(tables.Segment.call_date == analysis.call_date, tables.Segment.analysis_id == analysis.id)
+        .where(tables.Segment.call_date == analysis.call_date, tables.Segment.analysis_id == analysis.heard_id)
         .order_by(tables.Segment.segment_no)
     )
     return tuple(
@@ -93,6 +90,11 @@ def _read_segments(session: Session, analysis: tables.Analysis) -> tuple[Segment
             words=tuple(Word(**word) for word in row.words),
             loudness_dbfs=row.loudness_dbfs,
             is_speech=row.is_speech,
+            event_distribution={EventKind(kind): share for kind, share in row.event_distribution.items()},
+            role_confidence=row.role_confidence,
+            pitch_hz=row.pitch_hz,
+            pitch_slope_st_s=row.pitch_slope_st_s,
+            level_slope_db_s=row.level_slope_db_s,
         )
         for row, emotion in rows
     )

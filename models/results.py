@@ -11,28 +11,43 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any, cast
 
 import psycopg2
 import psycopg2.extensions
 from sqlalchemy import case, func, insert, null, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from callscope.calls import AnalysisVersion, CallAnalysis
+from callscope.calls import (
+    AnalysisVersion,
+    CallAnalysis,
+    CallMetadata,
+    Entity,
+    Finding,
+    Notice,
+    Role,
+    Score,
+    Segment,
+    WordCount,
+)
 from callscope.errors import InvalidResult
 from callscope.jobs import ResultNote
+from callscope.meaning.interpret import Interpreter
+from callscope.meaning.rules.book import Rulebook
 from models.ledger.attempts import log_entry
-from models.tables import Analysis, Recording, State
+from models.tables import Analysis, Outbox, Recording, RuleSet, ScorecardResult, State
 from models.texts import copy_line, storable
 
 Row = tuple[object, ...]
 
 
-def store(session: Session, note: ResultNote) -> bool:
+def store(session: Session, note: ResultNote, interpreter: Interpreter, *, keep_values: bool = False) -> bool:
     """
-    Store a result and end its recording, in the caller's transaction.
+    Derive what a recording means, store all of it, and end the recording, in the caller's transaction.
 
     Parameters
     ----------
@@ -40,6 +55,10 @@ def store(session: Session, note: ResultNote) -> bool:
         Inside a transaction, which must be left by the error when there is one.
     note : ResultNote
         Any number of copies, in any order.
+    interpreter : Interpreter
+        Derives; the notices that its rules ask for are written in the same transaction.
+    keep_values : bool
+        Whether entities are stored in clear too.
 
     Returns
     -------
@@ -52,20 +71,102 @@ def store(session: Session, note: ResultNote) -> bool:
         The tables refuse the result: a probability outside [0, 1], a time that runs backward.
     """
     recording = session.execute(
-        select(Recording.state, Recording.call_date).where(Recording.id == note.recording_id).with_for_update()
-    ).first()
+        select(Recording).where(Recording.id == note.recording_id).with_for_update()
+    ).scalar_one_or_none()
     if recording is None:
         return False
-    is_new = not _is_stored(session, note.recording_id, note.analysis.version)
+    is_new = not is_stored(session, note.recording_id, interpreter.version(note.hearing))
     if is_new:
-        try:
-            _insert(session, note, _analysis_row(note) | {"call_date": recording.call_date})
-        except (IntegrityError, DataError, psycopg2.IntegrityError, psycopg2.DataError) as error:
-            # The cause is left out on purpose: its text shows the row, and so what was said in the call.
-            raise InvalidResult(f"the result of recording {note.recording_id} is refused", why=_rule(error)) from None
+        metadata = call_metadata(recording)
+        analysis = interpreter.interpret(note.hearing, metadata)
+        source = Source(
+            recording_id=recording.id,
+            call_date=recording.call_date,
+            attempt_no=note.attempt,
+            worker=note.worker,
+        )
+        write_analysis(session, analysis, source, keep_values=keep_values)
+        write_rule_set(session, interpreter.rulebook)
+        write_notices(session, interpreter.notices(analysis, metadata), recording_id=recording.id)
     if is_new or recording.state not in {State.DONE, State.NO_SPEECH}:
         _end(session, note)
     return is_new
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an analysis comes from."""
+
+    recording_id: int
+    call_date: date
+    attempt_no: int
+    worker: str
+    base_id: int | None = None
+    """Analysis that heard it; None: this one did."""
+
+
+def write_analysis(session: Session, analysis: CallAnalysis, source: Source, *, keep_values: bool) -> int:
+    """
+    Write every row of an analysis and make it the current one of its recording; return its number.
+
+    Raises
+    ------
+    InvalidResult
+        The tables refuse the result: a probability outside [0, 1], a time that runs backward.
+    """
+    session.execute(
+        update(Analysis)
+        .where(Analysis.recording_id == source.recording_id, Analysis.is_current)
+        .values(is_current=False)
+        .execution_options(synchronize_session=False)
+    )
+    try:
+        analysis_id: int = session.scalars(
+            insert(Analysis).values(_analysis_row(analysis, source)).returning(Analysis.id)
+        ).one()
+        key: Row = (source.call_date, analysis_id)
+        for table, columns, rows in _tables(analysis, heard=source.base_id is None, keep_values=keep_values):
+            _copy(session, table, columns, key, rows)
+        if analysis.meaning.scores:
+            session.execute(insert(ScorecardResult).values(_score_rows(analysis_id, analysis.meaning.scores)))
+    except (IntegrityError, DataError, psycopg2.IntegrityError, psycopg2.DataError) as error:
+        # The cause is left out on purpose: its text shows the row, and so what was said in the call.
+        raise InvalidResult(f"the result of recording {source.recording_id} is refused", why=_rule(error)) from None
+    return analysis_id
+
+
+def call_metadata(recording: Recording) -> CallMetadata:
+    """Return what telephony told of a call."""
+    return CallMetadata(
+        call_id=recording.call_id,
+        agent_id=recording.agent_id,
+        queue=recording.queue,
+        direction=recording.direction,
+        started_at=recording.call_started_at,
+        channel_roles=tuple(Role(role) for role in recording.channel_roles),
+        extra=dict(recording.extra),
+    )
+
+
+def write_rule_set(session: Session, rulebook: Rulebook) -> None:
+    """Keep what a version of the rules says, once."""
+    session.execute(
+        postgresql.insert(RuleSet)
+        .values(version=rulebook.version, **rulebook.as_data())
+        .on_conflict_do_nothing(index_elements=[RuleSet.version])
+    )
+
+
+def write_notices(session: Session, notices: Sequence[Notice], *, recording_id: int | None) -> None:
+    """Write messages to others into the outbox."""
+    if notices:
+        session.execute(
+            insert(Outbox),
+            [
+                {"recording_id": recording_id, "kind": n.kind, "target": n.target, "payload": dict(n.payload)}
+                for n in notices
+            ],
+        )
 
 
 def _rule(error: IntegrityError | DataError | psycopg2.Error) -> str:
@@ -74,7 +175,8 @@ def _rule(error: IntegrityError | DataError | psycopg2.Error) -> str:
     return (cause.diag.message_primary or "") if isinstance(cause, psycopg2.Error) else type(error).__name__
 
 
-def _is_stored(session: Session, recording_id: int, version: AnalysisVersion) -> bool:
+def is_stored(session: Session, recording_id: int, version: AnalysisVersion) -> bool:
+    """Return whether a recording has a result of this analysis version."""
     return (
         session.scalar(
             select(Analysis.id).where(
@@ -90,7 +192,7 @@ def _is_stored(session: Session, recording_id: int, version: AnalysisVersion) ->
 
 def _end(session: Session, note: ResultNote) -> None:
     """Mark the recording done, or without speech; the attempt counts unless its loss was counted already."""
-    state = State.DONE if any(segment.is_speech for segment in note.analysis.segments) else State.NO_SPEECH
+    state = State.DONE if any(segment.is_speech for segment in note.hearing.segments) else State.NO_SPEECH
     is_under_way = (Recording.attempt_no == note.attempt) & Recording.state.in_((State.QUEUED, State.STARTED))
     worker = storable(note.worker)
     session.execute(
@@ -113,29 +215,28 @@ def _end(session: Session, note: ResultNote) -> None:
     )
 
 
-def _analysis_row(note: ResultNote) -> dict[str, Any]:
-    analysis = note.analysis
+def _analysis_row(analysis: CallAnalysis, source: Source) -> dict[str, Any]:
+    hearing, meaning = analysis.hearing, analysis.meaning
     return {
-        "recording_id": note.recording_id,
-        "attempt_no": note.attempt,
-        "worker": storable(note.worker),
-        "engine": analysis.engine,
-        "device": analysis.device,
-        "speech_coverage": analysis.speech_coverage,
-        "segment_count": len(analysis.segments),
-        "event_count": len(analysis.events),
-        "timings_ms": dict(analysis.timings_ms),
+        **asdict(source),
+        "worker": storable(source.worker),
+        "engine": hearing.engine,
+        "device": hearing.device,
+        "speech_coverage": meaning.speech_coverage,
+        "segment_count": len(hearing.segments),
+        "event_count": len(meaning.events),
+        "entity_count": len(meaning.entities),
+        "burst_count": len(meaning.bursts),
+        "finding_count": len(meaning.findings),
+        "timings_ms": dict(hearing.timings_ms),
         **asdict(analysis.version),
-        **asdict(analysis.audio),
+        **asdict(hearing.audio),
+        **asdict(meaning.measures),
     }
 
 
-def _insert(session: Session, note: ResultNote, analysis_row: dict[str, Any]) -> None:
-    analysis_id = session.scalar(insert(Analysis).values(analysis_row).returning(Analysis.id))
-    key: Row = (analysis_row["call_date"], analysis_id)
-    _copy(session, "segment", _SEGMENT_COLUMNS, key, _segment_rows(note.analysis))
-    _copy(session, "emotion", _EMOTION_COLUMNS, key, _emotion_rows(note.analysis))
-    _copy(session, "event", _EVENT_COLUMNS, key, _event_rows(note.analysis))
+def _score_rows(analysis_id: int, scores: Sequence[Score]) -> list[dict[str, Any]]:
+    return [{"analysis_id": analysis_id, **asdict(score)} for score in scores]
 
 
 def _copy(session: Session, table: str, columns: Sequence[str], key: Row, rows: Iterable[Row]) -> None:
@@ -145,6 +246,22 @@ def _copy(session: Session, table: str, columns: Sequence[str], key: Row, rows: 
     connection = cast("psycopg2.extensions.connection", session.connection().connection.driver_connection)
     with connection.cursor() as cursor:
         cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", lines)
+
+
+def _tables(
+    analysis: CallAnalysis, *, heard: bool, keep_values: bool
+) -> Iterator[tuple[str, Sequence[str], Iterator[Row]]]:
+    """Yield each partitioned table, its columns and its rows; in the order in which every transaction locks them."""
+    hearing, meaning = analysis.hearing, analysis.meaning
+    if heard:
+        yield "segment", _SEGMENT_COLUMNS, _segment_rows(hearing.segments)
+        yield "emotion", _EMOTION_COLUMNS, _emotion_rows(hearing.segments)
+    yield "event", _EVENT_COLUMNS, _numbered(meaning.events, _EVENT_COLUMNS)
+    yield "turn", _TURN_COLUMNS, _numbered(meaning.turns, _TURN_COLUMNS)
+    yield "entity", _ENTITY_COLUMNS, _entity_rows(meaning.entities, keep_values=keep_values)
+    yield "burst", _BURST_COLUMNS, _numbered(meaning.bursts, _BURST_COLUMNS)
+    yield "word_count", _WORD_COLUMNS, _word_rows(meaning.words)
+    yield "finding", _FINDING_COLUMNS, _finding_rows(meaning.findings)
 
 
 _SEGMENT_COLUMNS = (
@@ -160,13 +277,81 @@ _SEGMENT_COLUMNS = (
     "words",
     "loudness_dbfs",
     "is_speech",
+    "event_distribution",
+    "role_confidence",
+    "pitch_hz",
+    "pitch_slope_st_s",
+    "level_slope_db_s",
 )
 _EMOTION_COLUMNS = ("segment_no", "label", "probability", "distribution")
 _EVENT_COLUMNS = ("event_no", "kind", "origin", "channel", "owner", "start_ms", "end_ms", "probability")
+_TURN_COLUMNS = (
+    "turn_no",
+    "channel",
+    "role",
+    "start_ms",
+    "end_ms",
+    "segment_nos",
+    "response_ms",
+    "units_per_s",
+    "pause_ratio",
+    "hesitation_count",
+    "loudness_dbfs",
+    "pitch_slope_st_s",
+)
+_ENTITY_COLUMNS = (
+    "entity_no",
+    "segment_no",
+    "kind",
+    "value",
+    "masked_value",
+    "start_char",
+    "end_char",
+    "start_ms",
+    "end_ms",
+    "probability",
+)
+_BURST_COLUMNS = (
+    "burst_no",
+    "emotion",
+    "probability",
+    "start_ms",
+    "end_ms",
+    "segment_nos",
+    "silence_before_ms",
+    "silence_after_ms",
+    "reply_ms",
+    "reply_emotion",
+    "softened_ms",
+    "outcome",
+)
+_WORD_COLUMNS = ("word_no", "word", "language", "mentions", "angry_mentions")
+_FINDING_COLUMNS = (
+    "finding_no",
+    "rule",
+    "severity",
+    "score",
+    "role",
+    "start_ms",
+    "end_ms",
+    "probability",
+    "evidence",
+)
 
 
-def _segment_rows(analysis: CallAnalysis) -> Iterator[Row]:
-    for number, segment in enumerate(analysis.segments):
+def _numbered(records: Sequence[object], columns: Sequence[str]) -> Iterator[Row]:
+    """Yield rows of records whose fields are named as the columns behind the number."""
+    for number, record in enumerate(records):
+        yield (number, *(_value(getattr(record, column)) for column in columns[1:]))
+
+
+def _value(value: object) -> object:
+    """Return tuples of numbers as Postgres writes an array."""
+    return "{" + ",".join(map(str, value)) + "}" if isinstance(value, tuple) else value
+
+
+def _segment_rows(segments: Sequence[Segment]) -> Iterator[Row]:
+    for number, segment in enumerate(segments):
         yield (
             number,
             segment.channel,
@@ -180,26 +365,53 @@ def _segment_rows(analysis: CallAnalysis) -> Iterator[Row]:
             _json([{**asdict(word), "text": storable(word.text)} for word in segment.words]),
             segment.loudness_dbfs,
             segment.is_speech,
+            _json(dict(segment.event_distribution)),
+            segment.role_confidence,
+            segment.pitch_hz,
+            segment.pitch_slope_st_s,
+            segment.level_slope_db_s,
         )
 
 
-def _emotion_rows(analysis: CallAnalysis) -> Iterator[Row]:
-    for number, segment in enumerate(analysis.segments):
+def _emotion_rows(segments: Sequence[Segment]) -> Iterator[Row]:
+    for number, segment in enumerate(segments):
         distribution = dict(segment.emotion_distribution)
         yield (number, segment.emotion, distribution.get(segment.emotion), _json(distribution))
 
 
-def _event_rows(analysis: CallAnalysis) -> Iterator[Row]:
-    for number, event in enumerate(analysis.events):
+def _entity_rows(entities: Sequence[Entity], *, keep_values: bool) -> Iterator[Row]:
+    for number, entity in enumerate(entities):
         yield (
             number,
-            event.kind,
-            event.origin,
-            event.channel,
-            event.owner,
-            event.start_ms,
-            event.end_ms,
-            event.probability,
+            entity.segment_no,
+            entity.kind,
+            storable(entity.value) if keep_values else None,
+            storable(entity.masked_value),
+            entity.start_char,
+            entity.end_char,
+            entity.start_ms,
+            entity.end_ms,
+            entity.probability,
+        )
+
+
+def _word_rows(words: Sequence[WordCount]) -> Iterator[Row]:
+    for number, word in enumerate(words):
+        yield (number, storable(word.word), word.language, word.mentions, word.angry_mentions)
+
+
+def _finding_rows(findings: Sequence[Finding]) -> Iterator[Row]:
+    for number, finding in enumerate(findings):
+        yield (
+            number,
+            finding.rule,
+            finding.severity,
+            finding.score,
+            finding.role,
+            finding.start_ms,
+            finding.end_ms,
+            finding.probability,
+            _json([asdict(evidence) for evidence in finding.evidence]),
         )
 
 

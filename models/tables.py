@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     Text,
@@ -28,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from callscope.calls import Emotion as EmotionTag
-from callscope.calls import EventKind, Language, Origin, Role
+from callscope.calls import EntityKind, EventKind, Language, NoticeKind, Origin, Role, Severity, Soothing
 from models.base import Base, OfAnalysis, by_month, is_share, one_of, runs_forward
 
 
@@ -141,6 +142,11 @@ class Recording(Base):
     )
 
 
+def _sum(comment: str) -> Mapped[int]:
+    """Return a column for a sum over the call, 0 for none."""
+    return mapped_column(server_default=text("0"), comment=comment)
+
+
 class Analysis(Base):
     """One result of one recording under one analysis version."""
 
@@ -151,6 +157,10 @@ class Analysis(Base):
         is_share("speech_coverage"),
         CheckConstraint("duration_ms >= 0", name="duration_ms"),
         CheckConstraint("segment_count >= 0 AND event_count >= 0", name="counts"),
+        # One result of each recording is the one that everybody means.
+        Index("uq_analysis_current", "recording_id", unique=True, postgresql_where=text("is_current")),
+        Index("ix_analysis_current_call_date", "call_date", "id", postgresql_where=text("is_current")),
+        Index("ix_analysis_base_id", "base_id"),
         {"comment": "one result of one recording under one analysis version (checkpoint, pipeline, rules)"},
     )
 
@@ -180,6 +190,46 @@ class Analysis(Base):
     event_count: Mapped[int] = mapped_column(comment="rows of this analysis in event")
     timings_ms: Mapped[dict[str, int]] = mapped_column(JSONB, comment="wall time of each stage, in ms")
     stored_at: Mapped[datetime] = mapped_column(server_default=text("now()"), comment="when it was stored")
+    is_current: Mapped[bool] = mapped_column(
+        server_default=text("true"), comment="the result of its recording that views and reports speak of"
+    )
+    base_id: Mapped[int | None] = mapped_column(
+        BigInteger,
+        ForeignKey("analysis.id", ondelete="CASCADE"),
+        comment="analysis that heard what this one was derived from; null: heard by itself",
+    )
+    heard_id: Mapped[int] = mapped_column(
+        BigInteger,
+        Computed("COALESCE(base_id, id)", persisted=True),
+        comment="analysis under whose number the rows of segment and emotion stand",
+    )
+    agent_speech_ms: Mapped[int] = _sum("speech of the agent, in ms")
+    customer_speech_ms: Mapped[int] = _sum("speech of the customer, in ms")
+    silence_count: Mapped[int] = _sum("silences")
+    silence_ms: Mapped[int] = _sum("all silences together, in ms")
+    longest_silence_ms: Mapped[int] = _sum("the longest silence, in ms")
+    agent_silence_ms: Mapped[int] = _sum("silences in which it was the agent's turn, together, in ms")
+    crosstalk_count: Mapped[int] = _sum("stretches in which both talk")
+    crosstalk_ms: Mapped[int] = _sum("all crosstalk together, in ms")
+    agent_interruptions: Mapped[int] = _sum("times the agent came in and the customer stopped")
+    customer_interruptions: Mapped[int] = _sum("times the customer came in and the agent stopped")
+    turn_count: Mapped[int] = _sum("turns of all parties")
+    agent_response_ms: Mapped[int | None] = mapped_column(
+        comment="mean delay of the agent's replies, in ms; null without one"
+    )
+    agent_units_per_s: Mapped[float | None] = mapped_column(
+        comment="talk speed of the agent: characters, or words of en, a second of speech"
+    )
+    customer_units_per_s: Mapped[float | None] = mapped_column(
+        comment="talk speed of the customer: characters, or words of en, a second of speech"
+    )
+    entity_count: Mapped[int] = _sum("rows of this analysis in entity")
+    burst_count: Mapped[int] = _sum("rows of this analysis in burst")
+    finding_count: Mapped[int] = _sum("rows of this analysis in finding")
+
+
+_EMPTY, _ONE = text("'{}'::jsonb"), text("1")
+"""Made here, since within the next table `text` is a column."""
 
 
 class Segment(OfAnalysis, Base):
@@ -192,6 +242,7 @@ class Segment(OfAnalysis, Base):
         one_of("language", Language),
         one_of("event", EventKind),
         is_share("event_probability"),
+        is_share("role_confidence"),
         runs_forward(),
         CheckConstraint("channel >= 0", name="channel"),
         CheckConstraint("loudness_dbfs BETWEEN -120 AND 20", name="loudness_dbfs"),
@@ -220,6 +271,23 @@ class Segment(OfAnalysis, Base):
             persisted=True,
         ),
         comment="talk speed: entries of words per minute; null without words",
+    )
+    event_distribution: Mapped[dict[str, float]] = mapped_column(
+        JSONB,
+        server_default=_EMPTY,
+        comment="probability of every sound tag of a thousandth or more, by tag",
+    )
+    role_confidence: Mapped[float] = mapped_column(
+        server_default=_ONE, comment="1: the channel or telephony tells the role; less: guessed by a rule"
+    )
+    pitch_hz: Mapped[float | None] = mapped_column(
+        comment="median fundamental frequency at its end, in Hz; null where nothing is voiced"
+    )
+    pitch_slope_st_s: Mapped[float | None] = mapped_column(
+        comment="slope of the fundamental frequency at its end, in semitones a second; above 0 it rises"
+    )
+    level_slope_db_s: Mapped[float | None] = mapped_column(
+        comment="slope of the level, in dB a second; below 0 it fades"
     )
 
 
@@ -271,12 +339,92 @@ class Event(OfAnalysis, Base):
     probability: Mapped[float] = mapped_column(comment="the recogniser's, or the derivation's confidence, in [0, 1]")
 
 
+class Turn(OfAnalysis, Base):
+    """What one party says until the other has the floor, and how."""
+
+    __tablename__ = "turn"
+    __table_args__ = by_month(
+        "turn_no",
+        one_of("role", Role),
+        is_share("pause_ratio"),
+        runs_forward(),
+        comment="what one party says until the other has the floor, and how; ascending by start",
+    )
+
+    turn_no: Mapped[int] = mapped_column(comment="0, 1, ... within the analysis")
+    channel: Mapped[int] = mapped_column(SmallInteger, comment="channel of the file, from 0")
+    role: Mapped[str] = mapped_column(comment="who speaks: agent, customer or unknown")
+    start_ms: Mapped[int] = mapped_column(comment="start in the call, in ms")
+    end_ms: Mapped[int] = mapped_column(comment="end in the call, in ms, exclusive")
+    segment_nos: Mapped[list[int]] = mapped_column(ARRAY(Integer()), comment="its segments, ascending")
+    response_ms: Mapped[int | None] = mapped_column(
+        comment="since the other party's last word, in ms; below 0: before it ended; null: the first to speak"
+    )
+    units_per_s: Mapped[float | None] = mapped_column(
+        comment="talk speed: characters, or words of en, a second of speech; null without words"
+    )
+    pause_ratio: Mapped[float] = mapped_column(comment="share of the turn that passes between its words, in [0, 1]")
+    hesitation_count: Mapped[int] = mapped_column(comment="pauses inside the turn longer than a breath takes")
+    loudness_dbfs: Mapped[float] = mapped_column(comment="root mean square relative to full scale, in dB")
+    pitch_slope_st_s: Mapped[float | None] = mapped_column(
+        comment="pitch at its end, in semitones a second; above 0: it rises, as a question does"
+    )
+
+
+class Burst(OfAnalysis, Base):
+    """A customer's stretch of anger or sadness, and how the agent took it."""
+
+    __tablename__ = "burst"
+    __table_args__ = by_month(
+        "burst_no",
+        one_of("emotion", (EmotionTag.ANGRY, EmotionTag.SAD)),
+        one_of("outcome", Soothing),
+        is_share("probability"),
+        runs_forward(),
+        comment="a customer's stretches of anger or sadness, what came before, and how the agent took them",
+    )
+
+    burst_no: Mapped[int] = mapped_column(comment="0, 1, ... within the analysis")
+    emotion: Mapped[str] = mapped_column(comment="ANGRY or SAD")
+    probability: Mapped[float] = mapped_column(comment="highest of its segments, in [0, 1]")
+    start_ms: Mapped[int] = mapped_column(comment="start in the call, in ms")
+    end_ms: Mapped[int] = mapped_column(comment="end in the call, in ms, exclusive")
+    segment_nos: Mapped[list[int]] = mapped_column(ARRAY(Integer()), comment="its segments, ascending")
+    silence_before_ms: Mapped[int] = mapped_column(comment="agent's silence that it follows, in ms; 0: none")
+    silence_after_ms: Mapped[int] = mapped_column(comment="agent's silence that follows it, in ms; 0: none")
+    reply_ms: Mapped[int | None] = mapped_column(comment="start of the agent's first reply in the call, in ms")
+    reply_emotion: Mapped[str | None] = mapped_column(comment="emotion of the agent's first reply")
+    softened_ms: Mapped[int | None] = mapped_column(
+        comment="when happiness or laughter followed the reply in time, in ms of the call; null: it didn't"
+    )
+    outcome: Mapped[str] = mapped_column(comment="good, poor, or open where neither can be told")
+
+
+class WordCount(OfAnalysis, Base):
+    """How often a call says a word that carries meaning."""
+
+    __tablename__ = "word_count"
+    __table_args__ = by_month(
+        "word_no",
+        one_of("language", Language),
+        CheckConstraint("0 <= angry_mentions AND angry_mentions <= mentions", name="mentions"),
+        comment="a call's most frequent words that carry meaning",
+    )
+
+    word_no: Mapped[int] = mapped_column(comment="0, 1, ... within the analysis; the most frequent first")
+    word: Mapped[str] = mapped_column(comment="the word, in lower case")
+    language: Mapped[str] = mapped_column(comment="zh, en, yue, ja or ko")
+    mentions: Mapped[int] = mapped_column(comment="times it is said")
+    angry_mentions: Mapped[int] = mapped_column(comment="of these, in a customer's angry segments")
+
+
 class Entity(OfAnalysis, Base):
     """Something named in a text: an order number, a coupon."""
 
     __tablename__ = "entity"
     __table_args__ = by_month(
         "entity_no",
+        one_of("kind", EntityKind),
         CheckConstraint("segment_no >= 0", name="segment_no"),
         CheckConstraint("0 <= start_char AND start_char < end_char", name="span"),
         is_share("probability"),
@@ -293,6 +441,9 @@ class Entity(OfAnalysis, Base):
     start_ms: Mapped[int] = mapped_column(comment="start in the call, in ms")
     end_ms: Mapped[int] = mapped_column(comment="end in the call, in ms, exclusive")
     probability: Mapped[float] = mapped_column(comment="the derivation's confidence, in [0, 1]")
+    value: Mapped[str | None] = mapped_column(
+        comment="the value in clear; null unless CALLSCOPE_ENTITY_VALUES=clear when it was stored"
+    )
 
 
 class Finding(OfAnalysis, Base):
@@ -302,6 +453,8 @@ class Finding(OfAnalysis, Base):
     __table_args__ = by_month(
         "finding_no",
         one_of("role", Role),
+        one_of("severity", Severity),
+        is_share("probability"),
         runs_forward(),
         comment="hits of rules, with the times that prove them",
     )
@@ -314,6 +467,23 @@ class Finding(OfAnalysis, Base):
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(
         JSONB, comment="what proves it: table, number of the row, start_ms, end_ms"
     )
+    severity: Mapped[str] = mapped_column(comment="info, low, medium, high or critical, as the rule says")
+    score: Mapped[float] = mapped_column(comment="points that the rule adds to the call, or takes when below 0")
+    probability: Mapped[float] = mapped_column(comment="confidence: the least of its evidence's, in [0, 1]")
+
+
+class RuleSet(Base):
+    """The rules and scorecards behind a version, so that an old finding can still be explained."""
+
+    __tablename__ = "rule_set"
+    __table_args__ = ({"comment": "rules and scorecards behind each version of them"},)
+
+    version: Mapped[str] = mapped_column(primary_key=True, comment="as in analysis.rules")
+    rules: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB, comment="each rule: name, about, severity, score, advice, link, when"
+    )
+    scorecards: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, comment="each scorecard, with its thresholds")
+    first_used_at: Mapped[datetime] = mapped_column(server_default=text("now()"), comment="when it was first used")
 
 
 class ScorecardResult(Base):
@@ -342,9 +512,11 @@ class Outbox(Base):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        one_of("kind", ("webhook", "mail")),
+        one_of("kind", NoticeKind),
         CheckConstraint("attempts >= 0", name="attempts"),
-        Index("ix_outbox_unsent", "id", postgresql_where=text("sent_at IS NULL")),
+        CheckConstraint("sent_at IS NULL OR dead_at IS NULL", name="one_end"),
+        UniqueConstraint("message_id"),
+        Index("ix_outbox_unsent", "id", postgresql_where=text("sent_at IS NULL AND dead_at IS NULL")),
         Index("ix_outbox_recording_id", "recording_id"),
         {"comment": "messages to others, written in the transaction that makes them true"},
     )
@@ -363,6 +535,13 @@ class Outbox(Base):
     attempts: Mapped[int] = mapped_column(server_default=text("0"), comment="times that sending failed")
     sent_at: Mapped[datetime | None] = mapped_column(comment="when the receiver took it; null while it waits")
     error_message: Mapped[str | None] = mapped_column(comment="why the last attempt failed")
+    message_id: Mapped[str] = mapped_column(
+        server_default=text("'msg_' || replace(gen_random_uuid()::text, '-', '')"),
+        comment="number that the receiver sees, the same in every attempt: it tells copies by it",
+    )
+    dead_at: Mapped[datetime | None] = mapped_column(
+        comment="when it was given up; `callscope outbox replay` sends it again"
+    )
 
 
 class ApiKey(Base):
@@ -385,5 +564,5 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(comment="when it was withdrawn; null while it is valid")
 
 
-PARTITIONED = ("segment", "emotion", "event", "entity", "finding")
+PARTITIONED = ("segment", "emotion", "event", "turn", "entity", "burst", "word_count", "finding")
 """Tables by month of the call, in the order in which every transaction locks them."""

@@ -1,7 +1,8 @@
 """
 What analysts are promised: three views whose columns stay when the tables change.
 
-All of them speak of the newest analysis of each recording. The SQL here is the newest; migrations keep frozen copies,
+All of them speak of the current analysis of each recording: the newest one. The SQL here is the newest; migrations
+keep frozen copies,
 and a test holds the migrated database to this file.
 """
 
@@ -35,7 +36,7 @@ def _quoted(text: str) -> str:
 
 CALL = {
     "recording_id": "number of the recording",
-    "analysis_id": "number of its newest analysis",
+    "analysis_id": "number of its current analysis",
     "bucket": "bucket that the recording lies in",
     "key": "key of the object in the bucket",
     "call_id": "number of the call in the telephony system",
@@ -47,7 +48,7 @@ CALL = {
 
 CALL_SUMMARY = View(
     name="call_summary",
-    comment="one row for each recording, with the sums of its newest analysis; nulls while it has none",
+    comment="one row for each recording, with the sums of its current analysis; nulls while it has none",
     columns={
         **CALL,
         "direction": "inbound or outbound, as telephony tells",
@@ -93,44 +94,26 @@ SELECT
     spoken.languages,
     analysis.segment_count,
     analysis.event_count,
-    heard.silence_count,
-    heard.silence_ms,
-    heard.crosstalk_count,
-    heard.crosstalk_ms,
-    spoken.agent_speech_ms,
-    spoken.customer_speech_ms,
+    analysis.silence_count,
+    analysis.silence_ms,
+    analysis.crosstalk_count,
+    analysis.crosstalk_ms,
+    analysis.agent_speech_ms,
+    analysis.customer_speech_ms,
     felt.dominant_emotion,
     felt.emotion_shares,
     felt.customer_emotion_shares
 FROM recording
+LEFT JOIN analysis ON analysis.recording_id = recording.id AND analysis.is_current
 LEFT JOIN LATERAL (
-    SELECT * FROM analysis WHERE analysis.recording_id = recording.id ORDER BY analysis.id DESC LIMIT 1
-) AS analysis ON true
-LEFT JOIN LATERAL (
-    SELECT
-        array_agg(language ORDER BY language_ms DESC, language) AS languages,
-        sum(agent_ms) AS agent_speech_ms,
-        sum(customer_ms) AS customer_speech_ms
+    SELECT array_agg(language ORDER BY language_ms DESC, language) AS languages
     FROM (
-        SELECT
-            language,
-            sum(end_ms - start_ms) AS language_ms,
-            coalesce(sum(end_ms - start_ms) FILTER (WHERE role = 'agent'), 0) AS agent_ms,
-            coalesce(sum(end_ms - start_ms) FILTER (WHERE role = 'customer'), 0) AS customer_ms
+        SELECT language, sum(end_ms - start_ms) AS language_ms
         FROM segment
-        WHERE segment.call_date = analysis.call_date AND segment.analysis_id = analysis.id AND is_speech
+        WHERE segment.call_date = analysis.call_date AND segment.analysis_id = analysis.heard_id AND is_speech
         GROUP BY language
     ) AS by_language
 ) AS spoken ON analysis.id IS NOT NULL
-LEFT JOIN LATERAL (
-    SELECT
-        count(*) FILTER (WHERE kind = 'SILENCE') AS silence_count,
-        coalesce(sum(end_ms - start_ms) FILTER (WHERE kind = 'SILENCE'), 0) AS silence_ms,
-        count(*) FILTER (WHERE kind = 'CROSSTALK') AS crosstalk_count,
-        coalesce(sum(end_ms - start_ms) FILTER (WHERE kind = 'CROSSTALK'), 0) AS crosstalk_ms
-    FROM event
-    WHERE event.call_date = analysis.call_date AND event.analysis_id = analysis.id
-) AS heard ON analysis.id IS NOT NULL
 LEFT JOIN LATERAL (
     SELECT
         (array_agg(label ORDER BY share DESC, label))[1] AS dominant_emotion,
@@ -144,7 +127,7 @@ LEFT JOIN LATERAL (
                 / nullif(sum(sum(end_ms - start_ms) FILTER (WHERE role = 'customer')) OVER (), 0) AS customer_share
         FROM segment
         JOIN emotion USING (call_date, analysis_id, segment_no)
-        WHERE segment.call_date = analysis.call_date AND segment.analysis_id = analysis.id AND is_speech
+        WHERE segment.call_date = analysis.call_date AND segment.analysis_id = analysis.heard_id AND is_speech
         GROUP BY label
     ) AS by_label
 ) AS felt ON analysis.id IS NOT NULL
@@ -153,7 +136,7 @@ LEFT JOIN LATERAL (
 
 EMOTION_TIMELINE = View(
     name="emotion_timeline",
-    comment="what was said and felt, segment by segment, in the newest analysis of each recording",
+    comment="what was said and felt, segment by segment, in the current analysis of each recording",
     columns={
         **CALL,
         "segment_no": "0, 1, ... within the call",
@@ -192,17 +175,15 @@ SELECT
     segment.is_speech
 FROM segment
 JOIN emotion USING (call_date, analysis_id, segment_no)
-JOIN analysis ON analysis.call_date = segment.call_date AND analysis.id = segment.analysis_id
+JOIN analysis
+    ON analysis.call_date = segment.call_date AND analysis.heard_id = segment.analysis_id AND analysis.is_current
 JOIN recording ON recording.id = analysis.recording_id
-WHERE NOT EXISTS (
-    SELECT FROM analysis AS newer WHERE newer.recording_id = analysis.recording_id AND newer.id > analysis.id
-)
 """,
 )
 
 EVENT_LIST = View(
     name="event_list",
-    comment="what else was heard, or not heard, in the newest analysis of each recording",
+    comment="what else was heard, or not heard, in the current analysis of each recording",
     columns={
         **CALL,
         "event_no": "0, 1, ... within the call",
@@ -238,11 +219,8 @@ SELECT
     round((event.end_ms - event.start_ms) / 1000.0, 3) AS duration_s,
     event.probability
 FROM event
-JOIN analysis ON analysis.call_date = event.call_date AND analysis.id = event.analysis_id
+JOIN analysis ON analysis.call_date = event.call_date AND analysis.id = event.analysis_id AND analysis.is_current
 JOIN recording ON recording.id = analysis.recording_id
-WHERE NOT EXISTS (
-    SELECT FROM analysis AS newer WHERE newer.recording_id = analysis.recording_id AND newer.id > analysis.id
-)
 """,
 )
 

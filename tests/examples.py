@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from callscope.calls import (
-    AnalysisVersion,
     AudioFacts,
     CallAnalysis,
+    CallMetadata,
     Emotion,
-    Event,
     EventKind,
+    Hearing,
     Language,
-    Origin,
     Role,
     Segment,
     Word,
 )
+from callscope.meaning.conversation import ConversationOptions
+from callscope.meaning.interpret import Interpreter
+from callscope.meaning.rules.book import Rulebook, load_rulebook
 
 
 def a_segment(
@@ -45,18 +47,25 @@ def a_segment(
     )
 
 
-def an_analysis(*, checkpoint: str = "demo-0123abcd", segments: tuple[Segment, ...] | None = None) -> CallAnalysis:
+def a_hearing(*, checkpoint: str = "demo-0123abcd", segments: tuple[Segment, ...] | None = None) -> Hearing:
+    """Two turns with a silence of 1.8 s between them, which is the customer's."""
     found = (
         a_segment(),
         a_segment(channel=1, role=Role.CUSTOMER, start_ms=2_800, end_ms=4_000, text="三天了。", emotion=Emotion.ANGRY),
     )
-    return CallAnalysis(
-        version=AnalysisVersion(checkpoint=checkpoint, pipeline=1, rules="none"),
+    return Hearing(
+        checkpoint=checkpoint,
         engine="torch-fp32",
         device="cpu",
         audio=AudioFacts("wav", "pcm_mulaw", 8_000, 2, 5_000, truncated=False, dual_mono=False),
-        speech_coverage=0.44,
         segments=found if segments is None else segments,
-        events=(Event(EventKind.SILENCE, Origin.DERIVED, None, Role.CUSTOMER, 1_000, 2_800, 1.0),),
-        timings_ms={"fetch": 3, "decode": 4, "detect": 5, "transcribe": 60, "derive": 0},
+        timings_ms={"fetch": 3, "decode": 4, "detect": 5, "transcribe": 60, "measure": 1},
     )
+
+
+def an_interpreter(rulebook: Rulebook | None = None) -> Interpreter:
+    return Interpreter(rulebook or load_rulebook(None), ConversationOptions())
+
+
+def an_analysis(*, checkpoint: str = "demo-0123abcd", segments: tuple[Segment, ...] | None = None) -> CallAnalysis:
+    return an_interpreter().interpret(a_hearing(checkpoint=checkpoint, segments=segments), CallMetadata())

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from callscope.calls import CallAnalysis
+from callscope.calls import Hearing
 from callscope.errors import (
     AttemptFailed,
     CallscopeError,
@@ -22,7 +22,7 @@ from callscope.errors import (
     PermanentFailure,
 )
 from callscope.jobs import AnalyseJob, FailureKind, FailureNote, ResultNote
-from callscope.pipeline import AnalysisOptions, Stage, analyse_recording
+from callscope.pipeline import AnalysisOptions, Stage, listen
 from callscope.ports import Recogniser, Storage
 from callscope.processes import monotonic_ms
 from callscope.settings import Settings
@@ -114,7 +114,7 @@ def make_attempt(
             context.failpoint.strike(stage, job.ref.key)
 
     try:
-        analysis = _analyse(job, context, enter)
+        hearing = _hear(job, context, enter)
         enter(Stage.PUBLISH)
     except DeviceLost:
         raise
@@ -135,14 +135,14 @@ def make_attempt(
         "analysed",
         recording_id=job.recording_id,
         attempt=job.attempt,
-        duration_ms=analysis.audio.duration_ms,
-        segments=len(analysis.segments),
-        timings_ms=dict(analysis.timings_ms),
+        duration_ms=hearing.audio.duration_ms,
+        segments=len(hearing.segments),
+        timings_ms=dict(hearing.timings_ms),
     )
-    return ResultNote(recording_id=job.recording_id, attempt=job.attempt, worker=context.worker, analysis=analysis)
+    return ResultNote(recording_id=job.recording_id, attempt=job.attempt, worker=context.worker, hearing=hearing)
 
 
-def _analyse(job: AnalyseJob, context: AttemptContext, enter: Callable[[Stage], None]) -> CallAnalysis:
+def _hear(job: AnalyseJob, context: AttemptContext, enter: Callable[[Stage], None]) -> Hearing:
     settings = context.settings
     began_ms = monotonic_ms()
     enter(Stage.FETCH)
@@ -154,14 +154,14 @@ def _analyse(job: AnalyseJob, context: AttemptContext, enter: Callable[[Stage], 
         enter(Stage.DECODE)
         audio = decode(file, limits=AudioLimits(max_duration_ms=settings.max_duration_ms))
     decoded_ms = monotonic_ms()
-    analysis = analyse_recording(
+    hearing = listen(
         audio,
         context.recogniser().bound(urgent=job.urgent, look_up=context.look_up),
         AnalysisOptions.for_call(settings, audio.facts, told_roles=job.channel_roles),
         on_stage=enter,
     )
     timings = {str(Stage.FETCH): fetched_ms - began_ms, str(Stage.DECODE): decoded_ms - fetched_ms}
-    return replace(analysis, timings_ms=timings | dict(analysis.timings_ms))
+    return replace(hearing, timings_ms=timings | dict(hearing.timings_ms))
 
 
 def _safe_suffix(key: str) -> str:

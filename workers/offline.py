@@ -18,6 +18,7 @@ from callscope.calls import CallAnalysis, Language, Origin
 from callscope.cli import EXIT_FAILED, console, tell
 from callscope.errors import CallscopeError, UsageError
 from callscope.logs import configure_logging
+from callscope.meaning.interpret import Interpreter
 from callscope.pipeline import AnalysisOptions, analyse_recording
 from callscope.ports import Recogniser
 from callscope.settings import Settings, load_settings
@@ -28,8 +29,19 @@ from workers.recogniser import load_recogniser
 _ANALYSIS = TypeAdapter(CallAnalysis)
 
 
+def as_document(analysis: CallAnalysis) -> dict[str, object]:
+    """Return an analysis as one flat JSON object: what was heard and what it means side by side."""
+    whole = _ANALYSIS.dump_python(analysis, mode="json")
+    return {"version": whole["version"], **whole["hearing"], **whole["meaning"]}
+
+
 def analyse_file(
-    path: Path, recogniser: Recogniser, settings: Settings, *, language: Language | None = None
+    path: Path,
+    recogniser: Recogniser,
+    settings: Settings,
+    interpreter: Interpreter,
+    *,
+    language: Language | None = None,
 ) -> CallAnalysis:
     """
     Decode and analyse one file.
@@ -43,16 +55,18 @@ def analyse_file(
     """
     audio = decode(path, limits=AudioLimits(max_duration_ms=settings.max_duration_ms))
     options = AnalysisOptions.for_call(settings, audio.facts, language=language)
-    return analyse_recording(audio, recogniser, options)
+    return analyse_recording(audio, recogniser, options, interpreter)
 
 
 def analyse_files(
     paths: Sequence[Path], recogniser: Recogniser, settings: Settings, *, language: Language | None = None
 ) -> Generator[tuple[Path, Future[CallAnalysis]]]:
     """Analyse files beside each other; yield each, in their order, once it is done or has failed."""
+    interpreter = Interpreter.of(settings)
     threads = ThreadPoolExecutor(min(len(paths), recordings_in_flight(settings)))
     waiting = deque(
-        (path, threads.submit(analyse_file, path, recogniser, settings, language=language)) for path in paths
+        (path, threads.submit(analyse_file, path, recogniser, settings, interpreter, language=language))
+        for path in paths
     )
     try:
         while waiting:
@@ -101,7 +115,7 @@ def analyse(files: tuple[Path, ...], *, as_json: bool, language: str | None, **c
                 tell(type(error)(f"{path}: {error.what}", why=error.why))
                 continue
             if as_json:
-                document = {"file": str(path), **_ANALYSIS.dump_python(analysis, mode="json")}
+                document = {"file": str(path), **as_document(analysis)}
                 click.echo(json.dumps(document, ensure_ascii=False))
             else:
                 _show(path, analysis)
@@ -115,7 +129,7 @@ def _show(path: Path, analysis: CallAnalysis) -> None:
     for heading in ("from", "to", "who", "language", "emotion", "event"):
         table.add_column(heading, no_wrap=True)
     table.add_column("text", overflow="fold")
-    for segment in analysis.segments:
+    for segment in analysis.hearing.segments:
         table.add_row(
             f"{segment.start_ms / 1000:.2f}",
             f"{segment.end_ms / 1000:.2f}",
@@ -126,7 +140,7 @@ def _show(path: Path, analysis: CallAnalysis) -> None:
             segment.text,
         )
     out.print(table)
-    for event in analysis.events:
+    for event in analysis.meaning.events:
         if event.origin is Origin.DERIVED:
             seconds = (event.end_ms - event.start_ms) / 1000
             out.print(f"{event.start_ms / 1000:8.2f}  {event.kind.value.lower()} {seconds:.2f} s, {event.owner.value}")

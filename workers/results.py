@@ -26,6 +26,7 @@ from callscope.jobs import (
     ResultNote,
     unpack,
 )
+from callscope.meaning.interpret import InterpreterSource
 from callscope.settings import Settings, load_settings
 from models import ledger, results
 from models.session import Engine, Session, connect, transaction
@@ -65,10 +66,11 @@ def note_failed(recording_id: int, packed: str) -> None:
 
 @app.task(name=STORE_TASK, **_LATE)  # type: ignore[untyped-decorator]
 def store_result(recording_id: int, packed: str) -> None:
-    """Store the result, all of it or nothing; one that the tables refuse ends its attempt with their reason."""
-    note = unpack(ResultNote, packed)
+    """Derive and store the result, all of it or nothing; one that the tables refuse ends its attempt with why."""
+    note, keep_values = unpack(ResultNote, packed), _settings().entity_values == "clear"
+    interpreter = _interpreters().current()
     try:
-        _write(recording_id, lambda session: results.store(session, note))
+        _write(recording_id, lambda session: results.store(session, note, interpreter, keep_values=keep_values))
     except InvalidResult as error:
         _log.warning("result_refused", recording_id=recording_id, why=error.why)
         refused = FailureNote(
@@ -111,6 +113,11 @@ def _write(recording_id: int, change: Callable[[Session], bool]) -> None:
 @cache
 def _settings() -> Settings:
     return load_settings()
+
+
+@cache
+def _interpreters() -> InterpreterSource:
+    return InterpreterSource(_settings())
 
 
 @cache

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from callscope.calls import Event, EventKind, Origin, Role
+from callscope.calls import Event, EventKind, Origin, Role, Segment
 from callscope.errors import RegionOutsideRecording
+from callscope.settings import Settings
 from callscope.timeline import Interval, gaps, intersection
 
 _OTHER_PARTY = {Role.AGENT: Role.CUSTOMER, Role.CUSTOMER: Role.AGENT, Role.UNKNOWN: Role.UNKNOWN}
@@ -71,33 +72,59 @@ def silence_owners(regions: Sequence[SpeechRegion], silences: Sequence[Interval]
     return owners
 
 
-def derive_events(
-    regions: Sequence[SpeechRegion], *, duration_ms: int, min_silence_ms: int = 1_200, min_crosstalk_ms: int = 300
-) -> list[Event]:
+@dataclass(frozen=True, slots=True)
+class ConversationOptions:
+    """What counts; shorter stretches are pauses, or backchannels."""
+
+    min_silence_ms: int = 1_200
+    min_crosstalk_ms: int = 300
+
+    @classmethod
+    def of(cls, settings: Settings) -> ConversationOptions:
+        """Return what the settings say."""
+        return cls(min_silence_ms=settings.min_silence_ms, min_crosstalk_ms=settings.min_crosstalk_ms)
+
+
+def derive_events(segments: Sequence[Segment], *, duration_ms: int, options: ConversationOptions) -> tuple[Event, ...]:
     """
-    Return SILENCE and CROSSTALK as derived events, ascending by start.
+    Return the recogniser's events and the derived ones, ascending by start, then kind.
 
     Parameters
     ----------
-    regions : sequence of SpeechRegion
-        As for `find_silences`.
+    segments : sequence of Segment
+        Of all channels, ascending by start.
     duration_ms : int >= 0
         Length of the recording, in milliseconds.
-    min_silence_ms, min_crosstalk_ms : int > 0
-        What is shorter is a pause, or a backchannel.
-
-    Returns
-    -------
-    list of Event
-        Of the whole call (``channel`` is None). The owner of a silence is whose turn it was; the owner of
-        crosstalk is who came in second. Times are measured, so their probability is 1.
+    options : ConversationOptions
+        What counts.
 
     Raises
     ------
     RegionOutsideRecording
-        A region ends after ``duration_ms``.
+        A segment ends after ``duration_ms``.
     """
-    silences = find_silences(regions, duration_ms=duration_ms, min_silence_ms=min_silence_ms)
+    regions = [SpeechRegion(s.channel, s.role, s.interval) for s in segments if s.is_speech]
+    heard = [event for segment in segments if (event := _heard(segment))]
+    derived = _derive(regions, duration_ms=duration_ms, options=options)
+    return tuple(sorted([*heard, *derived], key=lambda event: (event.start_ms, event.kind)))
+
+
+def _heard(segment: Segment) -> Event | None:
+    if segment.event is EventKind.SPEECH:
+        return None
+    return Event(
+        kind=segment.event,
+        origin=Origin.MODEL,
+        channel=segment.channel,
+        owner=segment.role,
+        start_ms=segment.start_ms,
+        end_ms=segment.end_ms,
+        probability=segment.event_probability,
+    )
+
+
+def _derive(regions: Sequence[SpeechRegion], *, duration_ms: int, options: ConversationOptions) -> list[Event]:
+    silences = find_silences(regions, duration_ms=duration_ms, min_silence_ms=options.min_silence_ms)
     found = [
         _derived(EventKind.SILENCE, owner, silence)
         for owner, silence in zip(silence_owners(regions, silences), silences, strict=True)
@@ -111,13 +138,13 @@ def derive_events(
             for overlap in intersection(
                 (region.interval for region in by_channel[first]), (region.interval for region in by_channel[second])
             )
-            if overlap.duration_ms >= min_crosstalk_ms
+            if overlap.duration_ms >= options.min_crosstalk_ms
         ]
         newcomers = _who_came_in(by_channel[first] + by_channel[second], overlaps)
         found += [
             _derived(EventKind.CROSSTALK, owner, overlap) for owner, overlap in zip(newcomers, overlaps, strict=True)
         ]
-    return sorted(found, key=lambda event: (event.start_ms, event.kind))
+    return found
 
 
 def _who_came_in(regions: Sequence[SpeechRegion], overlaps: Sequence[Interval]) -> list[Role]:

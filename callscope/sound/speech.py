@@ -156,6 +156,11 @@ def loudness_dbfs(powers: Powers, interval: Interval) -> float:
     return max(SILENCE_DBFS, 10 * math.log10(max(power, 1e-12)))
 
 
+def level_slope_db_s(powers: Powers, interval: Interval) -> float | None:
+    """Return how fast an interval's level rises (above 0) or fades, in dB a second; None when it is too short."""
+    return None
+
+
 def _refine(runs: Runs, levels: Levels, options: SpeechOptions) -> Runs:
     """Move each bound to where the sound starts or stops: outwards while it lasts, else inwards to where it is."""
     if len(runs) == 0:

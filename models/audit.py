@@ -125,26 +125,30 @@ AND NOT EXISTS (SELECT FROM analysis WHERE analysis.recording_id = recording.id)
 
 # Rows of one result are numbered 0, 1, ... without a gap, and the analysis knows how many there were: more, fewer or
 # others show. Orphans can't be: each row refers to its analysis.
-_INCOMPLETE = """
-SELECT analysis.id FROM analysis
-LEFT JOIN LATERAL (
-    SELECT count(*) AS rows, max(segment_no) + 1 AS next FROM segment
-    WHERE segment.call_date = analysis.call_date AND segment.analysis_id = analysis.id
-) AS segments ON true
-LEFT JOIN LATERAL (
-    SELECT count(*) AS rows, max(segment_no) + 1 AS next FROM emotion
-    WHERE emotion.call_date = analysis.call_date AND emotion.analysis_id = analysis.id
-) AS emotions ON true
-LEFT JOIN LATERAL (
-    SELECT count(*) AS rows, max(event_no) + 1 AS next FROM event
-    WHERE event.call_date = analysis.call_date AND event.analysis_id = analysis.id
-) AS events ON true
-WHERE analysis.call_date >= :since AND NOT (
-    segments.rows = segment_count AND coalesce(segments.next, 0) = segment_count
-    AND emotions.rows = segment_count AND coalesce(emotions.next, 0) = segment_count
-    AND events.rows = event_count AND coalesce(events.next, 0) = event_count
+_COUNTED = (
+    ("segment", "segment_no", "segment_count", "heard_id"),
+    ("emotion", "segment_no", "segment_count", "heard_id"),
+    ("event", "event_no", "event_count", "id"),
+    ("entity", "entity_no", "entity_count", "id"),
+    ("burst", "burst_no", "burst_count", "id"),
+    ("finding", "finding_no", "finding_count", "id"),
 )
-"""
+"""Tables, how their rows are numbered, and where the analysis says how many there are, under which number."""
+
+_INCOMPLETE = (
+    "SELECT analysis.id FROM analysis"
+    + "".join(
+        f"""
+LEFT JOIN LATERAL (
+    SELECT count(*) AS rows, coalesce(max({number}) + 1, 0) AS next FROM {table}
+    WHERE {table}.call_date = analysis.call_date AND {table}.analysis_id = analysis.{key}
+) AS of_{table} ON true"""  # noqa: S608 - our own names
+        for table, number, _, key in _COUNTED
+    )
+    + "\nWHERE analysis.call_date >= :since AND NOT ("
+    + " AND ".join(f"of_{table}.rows = {count} AND of_{table}.next = {count}" for table, _, count, _ in _COUNTED)
+    + ")"
+)
 
 _DOUBLED = """
 SELECT DISTINCT recording_id FROM analysis

@@ -68,7 +68,8 @@ def store(session: Session, note: ResultNote, interpreter: Interpreter, *, keep_
     Raises
     ------
     InvalidResult
-        The tables refuse the result: a probability outside [0, 1], a time that runs backward.
+        Nothing can be derived from the result, or the tables refuse it: a probability outside [0, 1], a time that
+        runs backward.
     """
     recording = session.execute(
         select(Recording).where(Recording.id == note.recording_id).with_for_update()
@@ -78,7 +79,7 @@ def store(session: Session, note: ResultNote, interpreter: Interpreter, *, keep_
     is_new = not is_stored(session, note.recording_id, interpreter.version(note.hearing))
     if is_new:
         metadata = call_metadata(recording)
-        analysis = interpreter.interpret(note.hearing, metadata)
+        analysis = _interpret(note, interpreter, metadata)
         source = Source(
             recording_id=recording.id,
             call_date=recording.call_date,
@@ -91,6 +92,16 @@ def store(session: Session, note: ResultNote, interpreter: Interpreter, *, keep_
     if is_new or recording.state not in {State.DONE, State.NO_SPEECH}:
         _end(session, note)
     return is_new
+
+
+def _interpret(note: ResultNote, interpreter: Interpreter, metadata: CallMetadata) -> CallAnalysis:
+    try:
+        return interpreter.interpret(note.hearing, metadata)
+    except Exception as error:
+        # A note that ends in nothing would cost its recording every attempt, and nobody would learn why.
+        raise InvalidResult(
+            f"what recording {note.recording_id} means can't be derived", why=f"{type(error).__name__}: {error}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

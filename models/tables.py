@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import (
     ARRAY,
@@ -536,7 +537,7 @@ class Outbox(Base):
     sent_at: Mapped[datetime | None] = mapped_column(comment="when the receiver took it; null while it waits")
     error_message: Mapped[str | None] = mapped_column(comment="why the last attempt failed")
     message_id: Mapped[str] = mapped_column(
-        server_default=text("'msg_' || replace(gen_random_uuid()::text, '-', '')"),
+        default=lambda: f"msg_{uuid4().hex}",
         comment="number that the receiver sees, the same in every attempt: it tells copies by it",
     )
     dead_at: Mapped[datetime | None] = mapped_column(

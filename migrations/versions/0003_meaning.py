@@ -46,6 +46,8 @@ def optional(name: str, kind: TypeEngine[Any], comment: str) -> sa.Column[Any]:
 
 def upgrade() -> None:
     """Add what is derived. Rows that are there keep their place; the newest analysis of a recording is current."""
+    for view in ("call_summary", "emotion_timeline", "event_list"):
+        op.execute(f"DROP VIEW {view}")  # made anew by 0004, over the columns that come here
     _extend_analysis()
     for column in SEGMENT:
         op.add_column("segment", column)
@@ -66,6 +68,8 @@ def upgrade() -> None:
     )
     for column in OUTBOX:
         op.add_column("outbox", column)
+    op.execute("UPDATE outbox SET message_id = 'msg_' || replace(gen_random_uuid()::text, '-', '')")
+    op.alter_column("outbox", "message_id", nullable=False)
     op.create_unique_constraint("uq_outbox_message_id", "outbox", ["message_id"])
     _check("outbox", "one_end", "sent_at IS NULL OR dead_at IS NULL")
     op.drop_index("ix_outbox_unsent", "outbox")
@@ -92,6 +96,7 @@ def downgrade() -> None:
     _drop_columns("segment", SEGMENT)
     op.execute("DELETE FROM analysis WHERE base_id IS NOT NULL")
     _drop_columns("analysis", ANALYSIS)
+    op.get_context().script.get_revision("0002").module.upgrade()
 
 
 def _extend_analysis() -> None:
@@ -283,11 +288,6 @@ RULE_SET = (
 )
 
 OUTBOX = (
-    required(
-        "message_id",
-        TEXT,
-        "number that the receiver sees, the same in every attempt: it tells copies by it",
-        default="'msg_' || replace(gen_random_uuid()::text, '-', '')",
-    ),
+    optional("message_id", TEXT, "number that the receiver sees, the same in every attempt: it tells copies by it"),
     optional("dead_at", TIMESTAMP, "when it was given up; `callscope outbox replay` sends it again"),
 )

@@ -11,8 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Replace the views; their columns are those that they had."""
-    _drop()
+    """Make the views; their columns are those that they had."""
     for name, query in QUERIES.items():
         op.execute(f"CREATE VIEW {name} AS{query}")
         op.execute(f"COMMENT ON VIEW {name} IS '{COMMENTS[name]}'")
@@ -21,12 +20,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Bring the first views back."""
-    _drop()
-    op.get_context().script.get_revision("0002").module.upgrade()
-
-
-def _drop() -> None:
+    """Drop the views; 0003 brings the first ones back."""
     for name in QUERIES:
         op.execute(f"DROP VIEW {name}")
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from callscope.calls import CallAnalysis, Emotion
 from callscope.cli import callscope
 from callscope.evaluation import CallScore, Reference, read_reference, score_call, total
+from callscope.meaning.interpret import Interpreter
 from callscope.ports import Recogniser
 from callscope.settings import Settings
 from workers.offline import analyse_file
@@ -32,12 +33,13 @@ def recogniser() -> Iterator[Recogniser]:
 @pytest.fixture(scope="module")
 def analyses(recogniser: Recogniser) -> list[tuple[Reference, CallAnalysis]]:
     references = [read_reference(path) for path in REFERENCES]
-    return [(r, analyse_file(SAMPLES / r.file, recogniser, Settings())) for r in references]
+    interpreter = Interpreter.of(Settings())
+    return [(r, analyse_file(SAMPLES / r.file, recogniser, Settings(), interpreter)) for r in references]
 
 
 @pytest.fixture(scope="module")
 def score(analyses: list[tuple[Reference, CallAnalysis]]) -> CallScore:
-    return total([score_call(reference, found.segments, found.events) for reference, found in analyses])
+    return total([score_call(reference, found.hearing.segments, found.meaning.events) for reference, found in analyses])
 
 
 def test_there_are_samples_of_every_language_and_form(analyses: list[tuple[Reference, CallAnalysis]]) -> None:
@@ -49,7 +51,7 @@ def test_there_are_samples_of_every_language_and_form(analyses: list[tuple[Refer
         "ja",
         "ko",
     }
-    facts = [analysis.audio for _, analysis in analyses]
+    facts = [analysis.hearing.audio for _, analysis in analyses]
     assert {f.codec for f in facts} >= {"pcm_mulaw", "pcm_alaw", "mp3", "flac", "opus", "aac"}
     assert any(f.channels == 1 for f in facts)
     assert any(f.dual_mono for f in facts)
@@ -69,7 +71,7 @@ def test_emotions(score: CallScore) -> None:
 
 def test_every_sound_silence_and_crosstalk_is_found(analyses: list[tuple[Reference, CallAnalysis]]) -> None:
     for reference, found in analyses:
-        one = score_call(reference, found.segments, found.events)
+        one = score_call(reference, found.hearing.segments, found.meaning.events)
         assert one.events.share == 1, reference.name
         assert one.silences.share == 1, reference.name
         assert one.crosstalks.share == 1, reference.name
@@ -81,11 +83,11 @@ def test_roles(score: CallScore) -> None:
 
 def test_the_articles_scene(analyses: list[tuple[Reference, CallAnalysis]]) -> None:
     found = next(found for reference, found in analyses if reference.name == "shipping-delay-zh")
-    emotions = {s.emotion for s in found.segments if s.role == "customer" and s.is_speech}
+    emotions = {s.emotion for s in found.hearing.segments if s.role == "customer" and s.is_speech}
     assert Emotion.ANGRY in emotions
-    kinds = {event.kind.value for event in found.events}
+    kinds = {event.kind.value for event in found.meaning.events}
     assert kinds >= {"BREATH", "LAUGHTER", "BGM", "SILENCE"}
-    text = "".join(segment.text for segment in found.segments)
+    text = "".join(segment.text for segment in found.hearing.segments)
     assert "202611183574" in text
     # 满300减50 is said; the checkpoint hears the coupon, with a nought missing.
     assert re.search(r"满\d+减50", text)

@@ -44,7 +44,7 @@ def a_reference(
 
 
 def score(reference: Reference, analysis: CallAnalysis) -> CallScore:
-    return score_call(reference, analysis.segments, analysis.events)
+    return score_call(reference, analysis.hearing.segments, analysis.meaning.events)
 
 
 def test_a_perfect_result_scores_perfectly() -> None:
@@ -57,19 +57,19 @@ def test_a_perfect_result_scores_perfectly() -> None:
 
 def test_a_turn_cut_in_two_costs_nothing() -> None:
     halves = (a_segment(end_ms=500, text="你"), a_segment(start_ms=500, end_ms=1_000, text="好"))
-    scored = score(a_reference(), an_analysis(segments=(*halves, *an_analysis().segments[1:])))
+    scored = score(a_reference(), an_analysis(segments=(*halves, *an_analysis().hearing.segments[1:])))
     assert scored.edits == 0
 
 
 def test_every_wrong_character_counts_once() -> None:
-    segments = (a_segment(text="您好啊"), *an_analysis().segments[1:])
+    segments = (a_segment(text="您好啊"), *an_analysis().hearing.segments[1:])
     scored = score(a_reference(), an_analysis(segments=segments))
     assert (scored.edits, scored.characters) == (2, 5)
 
 
 def test_text_on_a_channel_where_nobody_speaks_counts_as_insertions() -> None:
     ghost = a_segment(channel=2, role=Role.UNKNOWN, text="嗯嗯")
-    scored = score(a_reference(), an_analysis(segments=(*an_analysis().segments, ghost)))
+    scored = score(a_reference(), an_analysis(segments=(*an_analysis().hearing.segments, ghost)))
     assert scored.edits == 2
 
 

@@ -19,7 +19,7 @@ from callscope.jobs import (
     pack,
     unpack,
 )
-from tests.examples import an_analysis
+from tests.examples import a_hearing, a_segment
 
 pytestmark = pytest.mark.unit
 
@@ -41,7 +41,7 @@ def test_a_failure_survives_the_wire() -> None:
 
 
 def test_a_whole_result_survives_the_wire() -> None:
-    note = ResultNote(7, 2, "host:1:cpu", an_analysis())
+    note = ResultNote(7, 2, "host:1:cpu", a_hearing())
     assert unpack(ResultNote, pack(note)) == note
 
 
@@ -61,8 +61,8 @@ def test_a_field_that_an_older_reader_does_not_know_is_ignored() -> None:
 
 
 def test_numbers_that_are_none_reach_the_tables_which_refuse_them() -> None:
-    note = ResultNote(7, 2, "host:1:cpu", replace(an_analysis(), speech_coverage=math.nan))
-    assert math.isnan(unpack(ResultNote, pack(note)).analysis.speech_coverage)
+    note = ResultNote(7, 2, "host:1:cpu", a_hearing(segments=(replace(a_segment(), loudness_dbfs=math.nan),)))
+    assert math.isnan(unpack(ResultNote, pack(note)).hearing.segments[0].loudness_dbfs)
 
 
 def test_a_newer_schema_is_refused_by_name() -> None:

@@ -30,7 +30,7 @@ def test_a_sound_without_words_is_no_emotion() -> None:
 
 def test_a_row_tells_the_call() -> None:
     found = an_analysis()
-    call = ShownCall("q/2026-01-01/a/late.wav", "done", 65_000, found.segments, found.events, 0.031)
+    call = ShownCall("q/2026-01-01/a/late.wav", "done", 65_000, found.hearing.segments, found.meaning.events, 0.031)
     console = Console(width=160, record=True, file=None)
     with console.capture() as captured:
         console.print(calls_table([call]))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from callscope.calls import CallAnalysis, CallMetadata, RecordingRef
+from callscope.calls import CallMetadata, Hearing, RecordingRef
 from callscope.jobs import AnalyseJob, AttemptNote, FailureKind, FailureNote, ResultNote
+from callscope.meaning.interpret import Interpreter
 from models import ledger, results
 from models.session import transaction
-from tests.examples import an_analysis
+from tests.examples import a_hearing, an_interpreter
 
 LEASE_MS = 30_000
 SENT_DEADLINE_MS = 60_000
@@ -72,6 +73,9 @@ def replay(engine: Engine, *recording_ids: int) -> int:
         return ledger.replay(session, recording_ids=recording_ids or None)
 
 
-def finish(engine: Engine, job: AnalyseJob, analysis: CallAnalysis | None = None) -> bool:
+def finish(
+    engine: Engine, job: AnalyseJob, hearing: Hearing | None = None, *, interpreter: Interpreter | None = None
+) -> bool:
+    note = ResultNote(job.recording_id, job.attempt, WORKER, hearing or a_hearing())
     with transaction(engine) as session:
-        return results.store(session, ResultNote(job.recording_id, job.attempt, WORKER, analysis or an_analysis()))
+        return results.store(session, note, interpreter or an_interpreter())

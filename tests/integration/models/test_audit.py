@@ -143,9 +143,12 @@ def test_two_analyses_of_one_version(engine: Engine, run_sql: RunSql, recording_
     run_sql("ALTER TABLE analysis DROP CONSTRAINT uq_analysis_recording_id_checkpoint_pipeline_rules")
     columns = ", ".join(
         str(name)
-        for (name,) in run_sql("SELECT attname FROM pg_attribute WHERE attrelid = 'analysis'::regclass AND attnum > 1")
+        for (name,) in run_sql(
+            "SELECT attname FROM pg_attribute"
+            " WHERE attrelid = 'analysis'::regclass AND attnum > 1 AND attname NOT IN ('is_current', 'heard_id')"
+        )
     )
-    run_sql(f"INSERT INTO analysis ({columns}) SELECT {columns} FROM analysis")  # noqa: S608
+    run_sql(f"INSERT INTO analysis ({columns}, is_current) SELECT {columns}, false FROM analysis")  # noqa: S608
     assert report(engine).doubled == (recording_id,)
 
 

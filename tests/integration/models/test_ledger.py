@@ -11,7 +11,7 @@ from callscope.jobs import FailureKind
 from models import ledger
 from models.ledger import State
 from models.session import transaction
-from tests.examples import an_analysis
+from tests.examples import a_hearing
 from tests.integration.models import steps
 
 pytestmark = pytest.mark.integration
@@ -406,7 +406,7 @@ def test_a_span_reaches_from_the_first_job_sent_to_the_last_end(engine: Engine, 
     assert (told.recordings, told.finished, told.with_result) == (4, 3, 2)
     assert 80_000 <= told.elapsed_ms < 81_000
     assert told.workers == (steps.WORKER,)
-    assert told.engines == (an_analysis().engine,)
+    assert told.engines == (a_hearing().engine,)
 
 
 def test_a_span_of_nothing(engine: Engine) -> None:

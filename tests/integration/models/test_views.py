@@ -9,11 +9,11 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine
 
-from callscope.calls import CallMetadata, Emotion, Event, EventKind, Language, Origin, Role
+from callscope.calls import CallMetadata, Emotion, EventKind, Language, Role
 from callscope.jobs import FailureKind
 from models.partitions import ensure_months
 from models.session import transaction
-from tests.examples import a_segment, an_analysis
+from tests.examples import a_hearing, a_segment
 from tests.integration.models import steps
 
 pytestmark = pytest.mark.integration
@@ -37,16 +37,16 @@ def stored(engine: Engine) -> None:
             a_segment(channel=1, role=Role.CUSTOMER, start_ms=6_500, end_ms=7_500, emotion=Emotion.SAD),
             language=Language.YUE,
         ),
-        a_segment(start_ms=8_000, end_ms=9_000, text="", emotion=Emotion.HAPPY, is_speech=False),
-    )
-    events = (
-        Event(EventKind.CROSSTALK, Origin.DERIVED, None, Role.CUSTOMER, 1_500, 2_000, 1.0),
-        Event(EventKind.SILENCE, Origin.DERIVED, None, Role.AGENT, 4_500, 6_500, 1.0),
-        Event(EventKind.LAUGHTER, Origin.MODEL, 0, Role.AGENT, 8_000, 9_000, 0.8),
+        replace(
+            a_segment(start_ms=8_000, end_ms=9_000, text="", emotion=Emotion.HAPPY, is_speech=False),
+            event=EventKind.LAUGHTER,
+            event_probability=0.8,
+        ),
     )
     job = steps.take_one(engine)
-    steps.finish(engine, job, replace(an_analysis(checkpoint="old-00000000"), events=events[:1]))
-    steps.finish(engine, job, replace(an_analysis(segments=segments), events=events))
+    steps.finish(engine, job, a_hearing(checkpoint="old-00000000"))
+    hearing = a_hearing(segments=segments)
+    steps.finish(engine, job, replace(hearing, audio=replace(hearing.audio, duration_ms=9_000)))
 
 
 @pytest.mark.usefixtures("stored")
@@ -58,8 +58,8 @@ def test_call_summary(run_sql: RunSql) -> None:
         " FROM call_summary"
     ) == [
         (
-            *("a.wav", "c-1", "a-7", "refunds", "inbound", "2026-11-02", STARTED, "done", "demo-0123abcd", 5_000),
-            *(["zh", "yue"], 4, 3, 1, 2_000, 1, 500, 2_000, 4_000, "ANGRY"),
+            *("a.wav", "c-1", "a-7", "refunds", "inbound", "2026-11-02", STARTED, "done", "demo-0123abcd", 9_000),
+            *(["zh", "yue"], 4, 4, 2, 3_500, 1, 500, 2_000, 4_000, "ANGRY"),
             {"ANGRY": 0.5, "NEUTRAL": 0.3333, "SAD": 0.1667},
             {"ANGRY": 0.75, "SAD": 0.25},
         )
@@ -79,9 +79,9 @@ def test_call_summary_tells_of_recordings_without_an_analysis(engine: Engine, ru
 
 def test_call_summary_of_a_call_without_speech(engine: Engine, run_sql: RunSql) -> None:
     steps.discover(engine, "a.wav")
-    steps.finish(engine, steps.take_one(engine), an_analysis(segments=()))
+    steps.finish(engine, steps.take_one(engine), a_hearing(segments=()))
     assert run_sql("SELECT state, segment_count, silence_ms, languages, emotion_shares FROM call_summary") == [
-        ("no_speech", 0, 1_800, None, None)
+        ("no_speech", 0, 5_000, None, None)
     ]
 
 
@@ -105,7 +105,8 @@ def test_event_list_is_of_the_newest_analysis(run_sql: RunSql) -> None:
     ) == [
         (0, "CROSSTALK", "derived", "customer", None, 1_500, Decimal("1.500"), Decimal("0.500")),
         (1, "SILENCE", "derived", "agent", None, 4_500, Decimal("4.500"), Decimal("2.000")),
-        (2, "LAUGHTER", "model", "agent", 0, 8_000, Decimal("8.000"), Decimal("1.000")),
+        (2, "SILENCE", "derived", "agent", None, 7_500, Decimal("7.500"), Decimal("1.500")),
+        (3, "LAUGHTER", "model", "agent", 0, 8_000, Decimal("8.000"), Decimal("1.000")),
     ]
 
 

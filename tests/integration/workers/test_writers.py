@@ -29,7 +29,7 @@ from models.audit import audit
 from models.ledger import State
 from models.session import Engine, transaction
 from standalone.servers import run_servers
-from tests.examples import an_analysis
+from tests.examples import a_hearing, a_segment
 from workers.notes import NotePublisher
 
 pytestmark = pytest.mark.integration
@@ -113,7 +113,7 @@ def all_done(rows: list[Mapping[str, Any]]) -> bool:
 
 
 def result_of(job: AnalyseJob) -> ResultNote:
-    return ResultNote(job.recording_id, job.attempt, WORKER, an_analysis())
+    return ResultNote(job.recording_id, job.attempt, WORKER, a_hearing())
 
 
 def test_an_attempts_life_is_written_down(office: Office) -> None:
@@ -164,7 +164,7 @@ def test_notes_in_the_hands_of_killed_writers_are_written_all_the_same(office: O
 
 def test_a_result_that_the_tables_refuse_ends_its_attempt_with_the_reason(office: Office) -> None:
     bad, good = office.take(2)
-    impossible = replace(an_analysis(), speech_coverage=2.0)
+    impossible = a_hearing(segments=(replace(a_segment(), event_probability=2.0),))
     with office.writers():
         office.publisher.ended(ResultNote(bad.recording_id, bad.attempt, WORKER, impossible))
         office.publisher.ended(result_of(good))

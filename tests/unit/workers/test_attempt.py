@@ -116,9 +116,9 @@ def test_a_recording_becomes_a_result(upload: Callable[..., AnalyseJob], context
     note = make_attempt(upload(), context)
     assert isinstance(note, ResultNote)
     assert (note.recording_id, note.attempt, note.worker) == (7, 2, "host:1:cpu")
-    [segment] = [segment for segment in note.analysis.segments if segment.is_speech]
+    [segment] = [segment for segment in note.hearing.segments if segment.is_speech]
     assert (segment.text, segment.role) == ("喂", Role.AGENT)
-    assert set(note.analysis.timings_ms) == {"fetch", "decode", "detect", "transcribe", "derive"}
+    assert set(note.hearing.timings_ms) == {"fetch", "decode", "detect", "transcribe", "measure"}
     assert list(context.scratch.iterdir()) == []
 
 
@@ -127,7 +127,7 @@ def test_roles_that_telephony_told_win_over_the_configured_ones(
 ) -> None:
     note = make_attempt(replace(upload(), channel_roles=(Role.CUSTOMER, Role.AGENT)), context)
     assert isinstance(note, ResultNote)
-    assert {segment.role for segment in note.analysis.segments} == {Role.CUSTOMER}
+    assert {segment.role for segment in note.hearing.segments} == {Role.CUSTOMER}
 
 
 def test_what_can_never_be_analysed_is_permanent(upload: Callable[..., AnalyseJob], context: AttemptContext) -> None:
@@ -195,7 +195,7 @@ def test_a_bucket_that_is_away_is_an_outage(upload: Callable[..., AnalyseJob], c
                 Stage.DETECT,
                 Stage.TRANSCRIBE,
                 Stage.TRANSCRIBE,
-                Stage.DERIVE,
+                Stage.MEASURE,
                 Stage.PUBLISH,
             ]
         )
@@ -239,5 +239,5 @@ def test_a_key_is_never_a_local_path(context: AttemptContext, key: str) -> None:
 
 
 def test_a_failpoint_strikes_in_the_named_stage(upload: Callable[..., AnalyseJob], context: AttemptContext) -> None:
-    note = failure(upload(), replace(context, failpoint=Failpoint.parse("derive:raise:call")))
-    assert (note.kind, note.stage) == (FailureKind.ATTEMPT, Stage.DERIVE)
+    note = failure(upload(), replace(context, failpoint=Failpoint.parse("measure:raise:call")))
+    assert (note.kind, note.stage) == (FailureKind.ATTEMPT, Stage.MEASURE)

@@ -63,7 +63,10 @@ def tone(folder: Path, name: str, *, duration_ms: int) -> Path:
 
 def test_a_file_that_takes_long_holds_up_no_other_and_is_told_first_all_the_same(tmp_path: Path) -> None:
     files = [tone(tmp_path, "long.wav", duration_ms=3_000), tone(tmp_path, "short.wav", duration_ms=500)]
-    told = [(path.name, found.result().audio.duration_ms) for path, found in analyse_files(files, Patient(), SETTINGS)]
+    told = [
+        (path.name, found.result().hearing.audio.duration_ms)
+        for path, found in analyse_files(files, Patient(), SETTINGS)
+    ]
     assert told == [("long.wav", 4_000), ("short.wav", 1_500)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from callscope.timeline import Interval
@@ -479,3 +479,18 @@ class CallAnalysis:
     version: AnalysisVersion
     hearing: Hearing
     meaning: Meaning
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysedCall:
+    """A stored call with one of its analyses, whole."""
+
+    recording_id: int
+    ref: RecordingRef
+    analysis_id: int
+    call_date: date
+    """UTC date of the call."""
+    stored_at: datetime
+    metadata: CallMetadata
+    analysis: CallAnalysis
+    """An entity that wasn't stored in clear has its masked value for a value."""

@@ -22,6 +22,7 @@ from callscope.sound.frames import (
     cover,
     find_runs,
     percentile,
+    to_levels,
 )
 from callscope.timeline import Interval
 
@@ -29,6 +30,8 @@ _CALM_MS = 100
 """The quietest place is sought in averages over so long: less would find a gap inside a syllable."""
 _NOISY_DB = 10.0
 """What is louder than a region's loud parts less this is taken for its sound in any noise."""
+_LEAST_SLOPE_MS = 100
+"""A level's slope over less is that of a syllable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,18 +150,50 @@ def loudness_dbfs(powers: Powers, interval: Interval) -> float:
     RegionOutsideRecording
         The interval ends after the channel's last whole frame.
     """
+    inside = _frames_of(powers, interval)
+    power = float(inside.sum()) / max(1, len(inside))
+    return max(SILENCE_DBFS, 10 * math.log10(max(power, 1e-12)))
+
+
+def level_slope_db_s(powers: Powers, interval: Interval) -> float | None:
+    """
+    Return how fast an interval's level rises (above 0) or fades, in dB a second.
+
+    Parameters
+    ----------
+    powers : array of float64, shape (frames,)
+        The channel's mean squares.
+    interval : Interval
+        A region of the channel.
+
+    Returns
+    -------
+    float or None
+        Slope of the least-squares line through the levels of the frames that the interval touches; None when they
+        last less than 100 ms together.
+
+    Raises
+    ------
+    RegionOutsideRecording
+        The interval ends after the channel's last whole frame.
+    """
+    levels = to_levels(_frames_of(powers, interval))
+    count = len(levels)
+    if count * SCORE_FRAME_MS < _LEAST_SLOPE_MS:
+        return None
+    # Frames are evenly spaced, so the sum of squared distances to their middle has a closed form.
+    distances = np.arange(count) - (count - 1) / 2
+    slope_db_frame = float(distances @ levels) / (count * (count**2 - 1) / 12)
+    return round(slope_db_frame * 1000 / SCORE_FRAME_MS, 2)
+
+
+def _frames_of(powers: Powers, interval: Interval) -> Powers:
     start, end = interval.start_ms // SCORE_FRAME_MS, -(-interval.end_ms // SCORE_FRAME_MS)
     if end > len(powers):
         raise RegionOutsideRecording(
             f"a region ends at {interval.end_ms} ms of a channel of {len(powers) * SCORE_FRAME_MS} ms"
         )
-    power = float(powers[start:end].sum()) / max(1, end - start)
-    return max(SILENCE_DBFS, 10 * math.log10(max(power, 1e-12)))
-
-
-def level_slope_db_s(powers: Powers, interval: Interval) -> float | None:
-    """Return how fast an interval's level rises (above 0) or fades, in dB a second; None when it is too short."""
-    return None
+    return powers[start:end]
 
 
 def _refine(runs: Runs, levels: Levels, options: SpeechOptions) -> Runs:

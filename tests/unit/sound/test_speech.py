@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from callscope.errors import RegionOutsideRecording
 from callscope.ports import SAMPLE_RATE_HZ, SCORE_FRAME_MS, Channel, Scores
 from callscope.sound.frames import SILENCE_DBFS, Levels, Powers, frame_powers
-from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, loudness_dbfs
+from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, level_slope_db_s, loudness_dbfs
 from callscope.timeline import Interval
 from tests.sounds import as_pcm
 from tests.unit.sound.signals import Wave, levels_of, noise
@@ -208,3 +208,28 @@ def test_nothing_is_quieter_than_silence(interval: Interval) -> None:
 def test_loudness_beyond_the_end_is_refused() -> None:
     with pytest.raises(RegionOutsideRecording):
         loudness_dbfs(np.zeros(100), Interval(500, 1_001))
+
+
+@pytest.mark.parametrize("built_db_s", [-30.0, -6.0, 0.0, 12.5])
+def test_the_slope_of_a_level_is_the_one_built(built_db_s: float) -> None:
+    powers = np.full(300, 1e-12)
+    powers[100:200] = 10 ** ((-30 + built_db_s * np.arange(100) / 100) / 10)
+    assert level_slope_db_s(powers, Interval(1_000, 2_000)) == pytest.approx(built_db_s, abs=0.01)
+    assert level_slope_db_s(powers, Interval(1_300, 1_400)) == pytest.approx(built_db_s, abs=0.01)
+
+
+@given(st.lists(st.floats(1e-9, 1), min_size=10, max_size=40))
+def test_the_slope_of_any_level_is_that_of_least_squares(powers: list[float]) -> None:
+    whole = Interval(0, 10 * len(powers))
+    built = np.polyfit(np.arange(len(powers)) / 100, 10 * np.log10(powers), 1)[0]
+    assert level_slope_db_s(np.array(powers), whole) == pytest.approx(built, abs=0.01)
+
+
+def test_a_level_of_less_than_a_tenth_of_a_second_has_no_slope() -> None:
+    assert level_slope_db_s(np.ones(100), Interval(100, 190)) is None
+    assert level_slope_db_s(np.ones(100), Interval(100, 191)) == 0
+
+
+def test_the_slope_of_a_level_outside_the_channel_is_refused() -> None:
+    with pytest.raises(RegionOutsideRecording, match="1001 ms of a channel of 1000"):
+        level_slope_db_s(np.ones(100), Interval(500, 1_001))

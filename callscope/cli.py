@@ -37,6 +37,7 @@ COMMANDS = {
     "work": CommandEntry("workers.cli:work", "Run the analysis workers, one process a device."),
     "write": CommandEntry("workers.cli:write", "Run the result writers."),
     "db": CommandEntry("producer.cli:db", "Upgrade the database schema."),
+    "reanalyse": CommandEntry("workers.reanalyse:reanalyse", "Derive stored calls anew, after rules have changed."),
     "audit": CommandEntry("producer.cli:audit", "Prove that nothing was lost and nothing is doubled."),
     "dead": CommandEntry("producer.cli:dead", "List dead recordings and replay them."),
     "bench": CommandEntry("bench.cli:bench", "Measure callscope beside stock FunASR and others."),

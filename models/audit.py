@@ -135,14 +135,14 @@ _COUNTED = (
 )
 """Tables, how their rows are numbered, and where the analysis says how many there are, under which number."""
 
-_INCOMPLETE = (
-    "SELECT analysis.id FROM analysis"
+_INCOMPLETE = (  # of our own names
+    "SELECT analysis.id FROM analysis"  # noqa: S608
     + "".join(
         f"""
 LEFT JOIN LATERAL (
     SELECT count(*) AS rows, coalesce(max({number}) + 1, 0) AS next FROM {table}
     WHERE {table}.call_date = analysis.call_date AND {table}.analysis_id = analysis.{key}
-) AS of_{table} ON true"""  # noqa: S608 - our own names
+) AS of_{table} ON true"""  # noqa: S608
         for table, number, _, key in _COUNTED
     )
     + "\nWHERE analysis.call_date >= :since AND NOT ("

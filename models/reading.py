@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, Select, Text, cast, literal, select
+from sqlalchemy import Row, Select, Text, cast, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from callscope.calls import (
@@ -222,6 +222,19 @@ def read_hearings(
         )
         for head in heads
     ]
+
+
+def newest_analysis_id(session: Session) -> int:
+    """Return the highest number of any analysis; 0 when there is none."""
+    return session.scalar(select(func.max(tables.Analysis.id))) or 0
+
+
+def count_current(session: Session, *, since: date | None = None) -> int:
+    """Return how many recordings have an analysis; ``since``: of calls of this UTC date and later."""
+    statement = select(func.count()).where(tables.Analysis.is_current)
+    if since is not None:
+        statement = statement.where(tables.Analysis.call_date >= since)
+    return session.scalar(statement) or 0
 
 
 # --- heads: one row a call ------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from callscope.jobs import ResultNote
 from callscope.meaning.interpret import Interpreter
 from callscope.meaning.rules.book import Rulebook
 from models.ledger.attempts import log_entry
+from models.reading import StoredHearing
 from models.tables import Analysis, Outbox, Recording, RuleSet, ScorecardResult, State
 from models.texts import copy_line, storable
 
@@ -76,7 +77,7 @@ def store(session: Session, note: ResultNote, interpreter: Interpreter, *, keep_
     ).scalar_one_or_none()
     if recording is None:
         return False
-    is_new = not is_stored(session, note.recording_id, interpreter.version(note.hearing))
+    is_new = find_version(session, note.recording_id, interpreter.version(note.hearing)) is None
     if is_new:
         metadata = call_metadata(recording)
         analysis = _interpret(note, interpreter, metadata)
@@ -104,6 +105,51 @@ def _interpret(note: ResultNote, interpreter: Interpreter, metadata: CallMetadat
         ) from error
 
 
+def store_again(session: Session, heard: StoredHearing, analysis: CallAnalysis, *, keep_values: bool = False) -> bool:
+    """
+    Store what was derived anew from a stored hearing, beside the analyses that are there, and make it current.
+
+    Parameters
+    ----------
+    session : Session
+        Inside a transaction.
+    heard : StoredHearing
+        As it was read.
+    analysis : CallAnalysis
+        Derived from it. A version that is stored already is made current, and nothing is written.
+    keep_values : bool
+        Whether entities are stored in clear too.
+
+    Returns
+    -------
+    bool
+        False when nothing was done: the recording was erased or analysed again since it was read.
+
+    Raises
+    ------
+    InvalidResult
+        The tables refuse the result.
+    """
+    session.execute(select(Recording.id).where(Recording.id == heard.recording_id).with_for_update())
+    current = session.scalar(
+        select(Analysis.id).where(Analysis.recording_id == heard.recording_id, Analysis.is_current)
+    )
+    if current != heard.analysis_id:
+        return False
+    if (stored_id := find_version(session, heard.recording_id, analysis.version)) is not None:
+        _make_current(session, heard.recording_id, stored_id)
+        return True
+    source = Source(
+        recording_id=heard.recording_id,
+        call_date=heard.call_date,
+        attempt_no=heard.attempt_no,
+        worker=heard.worker,
+        base_id=heard.base_id,
+    )
+    write_analysis(session, analysis, source, keep_values=keep_values)
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where an analysis comes from."""
@@ -125,12 +171,7 @@ def write_analysis(session: Session, analysis: CallAnalysis, source: Source, *, 
     InvalidResult
         The tables refuse the result: a probability outside [0, 1], a time that runs backward.
     """
-    session.execute(
-        update(Analysis)
-        .where(Analysis.recording_id == source.recording_id, Analysis.is_current)
-        .values(is_current=False)
-        .execution_options(synchronize_session=False)
-    )
+    _make_current(session, source.recording_id, None)
     try:
         analysis_id: int = session.scalars(
             insert(Analysis).values(_analysis_row(analysis, source)).returning(Analysis.id)
@@ -144,6 +185,14 @@ def write_analysis(session: Session, analysis: CallAnalysis, source: Source, *, 
         # The cause is left out on purpose: its text shows the row, and so what was said in the call.
         raise InvalidResult(f"the result of recording {source.recording_id} is refused", why=_rule(error)) from None
     return analysis_id
+
+
+def _make_current(session: Session, recording_id: int, analysis_id: int | None) -> None:
+    """Let one analysis of a recording be the current one, or none for now; in two steps, for two never are."""
+    ours = update(Analysis).where(Analysis.recording_id == recording_id).execution_options(synchronize_session=False)
+    session.execute(ours.where(Analysis.is_current).values(is_current=False))
+    if analysis_id is not None:
+        session.execute(ours.where(Analysis.id == analysis_id).values(is_current=True))
 
 
 def call_metadata(recording: Recording) -> CallMetadata:
@@ -186,18 +235,15 @@ def _rule(error: IntegrityError | DataError | psycopg2.Error) -> str:
     return (cause.diag.message_primary or "") if isinstance(cause, psycopg2.Error) else type(error).__name__
 
 
-def is_stored(session: Session, recording_id: int, version: AnalysisVersion) -> bool:
-    """Return whether a recording has a result of this analysis version."""
-    return (
-        session.scalar(
-            select(Analysis.id).where(
-                Analysis.recording_id == recording_id,
-                Analysis.checkpoint == version.checkpoint,
-                Analysis.pipeline == version.pipeline,
-                Analysis.rules == version.rules,
-            )
+def find_version(session: Session, recording_id: int, version: AnalysisVersion) -> int | None:
+    """Return the number of a recording's result of an analysis version, if there is one."""
+    return session.scalar(
+        select(Analysis.id).where(
+            Analysis.recording_id == recording_id,
+            Analysis.checkpoint == version.checkpoint,
+            Analysis.pipeline == version.pipeline,
+            Analysis.rules == version.rules,
         )
-        is not None
     )
 
 

@@ -34,6 +34,7 @@ STAGES: Mapping[str, str] = {
     "files": "bench.files",
     "latency": "bench.latency",
     "end-to-end": "bench.cluster",
+    "meaning": "bench.meaning",
 }
 """In the order in which they run; each module has a function `run`."""
 

@@ -280,7 +280,7 @@ def _cluster(
 ) -> Iterator[_Cluster]:
     """Run servers, writers and workers of a contender, on the S3 server of another where one is given."""
     folder = bench.folder / name
-    _forget(folder)
+    forget(folder)
     given = {} if s3 is None else {key: getattr(s3, key) for key in ("s3_endpoint", "s3_access_key", "s3_secret_key")}
     settings = bench.settings.model_copy(
         update={
@@ -326,7 +326,7 @@ def _child(name: str, settings: Settings, *arguments: str) -> ChildSpec:
     )
 
 
-def _forget(folder: Path) -> None:
+def forget(folder: Path) -> None:
     """Empty the state folder of the last run."""
     with locked(folder.resolve()):
         for child in folder.iterdir():

@@ -50,6 +50,7 @@ def meaningful(text: str, language: Language) -> set[str]:
         (Language.KO, "여보세요, 환불을 확인했어요, 쿠폰은요?", {"환불", "확인", "쿠폰은요"}),
         (Language.KO, "주문번호는 공일이삼사오예요.", {"주문번호"}),
         (Language.NOSPEECH, "退款", set()),
+        (Language.ZH, "", set()),
     ],
 )
 def test_words_that_carry_meaning(language: Language, text: str, expected: set[str]) -> None:

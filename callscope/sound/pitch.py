@@ -7,17 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from callscope.ports import Channel
+from callscope.errors import InvalidSetting
+from callscope.ports import NARROWBAND_HZ, Channel
 from callscope.timeline import Interval
 
 Doubles = NDArray[np.float64]
 
 _REACH_MS = 1_500
 """How much of a region's end is looked at."""
-_LOWEST_HZ, _HIGHEST_HZ = 65.0, 500.0
+_LOWEST_HZ, _HIGHEST_HZ = 55.0, 520.0
 """What voices reach, those of children and of great anger included."""
+_EDGE = 1.03
+"""What lies this close to the bounds is where YIN stopped looking, not what it found."""
 _FRAME_MS, _HOP_MS = 64, 20
-"""Four periods of the lowest voice in a frame."""
+"""Three and a half periods of the lowest voice in a frame."""
 _LEAST_VOICED_MS = 200
 _FLOOR_DBFS = -60.0
 """Nothing quieter is a voice."""
@@ -53,7 +56,12 @@ def end_pitch(channel: Channel, interval: Interval) -> PitchSlope:
     -------
     PitchSlope
         The median over all voiced frames, and the Theil-Sen slope: the median of the slopes between any two of them,
-        which a third of wrong frames doesn't move. Nothing when less than 200 ms are voiced.
+        which a quarter of wrong frames doesn't move far. Nothing when less than 200 ms are voiced.
+
+    Raises
+    ------
+    InvalidSetting
+        librosa isn't installed.
 
     Notes
     -----
@@ -72,15 +80,36 @@ def end_pitch(channel: Channel, interval: Interval) -> PitchSlope:
     if np.count_nonzero(loud) * _HOP_MS < _LEAST_VOICED_MS:
         return PitchSlope()
     found_hz = _yin(wave, rate_hz=rate_hz, frame=frame, hop=hop)
-    voiced = _is_steady(found_hz, loud & (_periodicity(windows, rate_hz / found_hz) >= _PERIODICITY))
+    inside = (found_hz > _LOWEST_HZ * _EDGE) & (found_hz < _HIGHEST_HZ / _EDGE)
+    periodic = _periodicity(windows, rate_hz / found_hz) >= _PERIODICITY
+    voiced = _is_steady(found_hz, loud & inside & periodic)
     if np.count_nonzero(voiced) * _HOP_MS < _LEAST_VOICED_MS:
         return PitchSlope()
     frames, voice_hz = np.flatnonzero(voiced), found_hz[voiced]
     return PitchSlope(round(float(np.median(voice_hz)), 1), round(_slope(frames, voice_hz), 2))
 
 
+def warm_up() -> None:
+    """
+    Load and compile what `end_pitch` needs, which its first call would wait for else.
+
+    Raises
+    ------
+    InvalidSetting
+        librosa isn't installed.
+    """
+    rate_hz = NARROWBAND_HZ
+    _yin(np.zeros(rate_hz), rate_hz=rate_hz, frame=_FRAME_MS * rate_hz // 1000, hop=_HOP_MS * rate_hz // 1000)
+
+
 def _yin(wave: Doubles, *, rate_hz: int, frame: int, hop: int) -> Doubles:
-    import librosa  # noqa: PLC0415 - takes 4 s with what it compiles, and only workers need it
+    try:
+        import librosa  # noqa: PLC0415 - takes 4 s with what it compiles, and only workers need it
+    except ImportError as error:
+        raise InvalidSetting(
+            "CALLSCOPE_PITCH is on and librosa isn't installed",
+            why="install callscope[pitch], or set CALLSCOPE_PITCH=false",
+        ) from error
 
     found_hz: Doubles = librosa.yin(
         wave, fmin=_LOWEST_HZ, fmax=_HIGHEST_HZ, sr=rate_hz, frame_length=frame, hop_length=hop, center=False

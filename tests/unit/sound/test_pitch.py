@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
+from callscope.errors import InvalidSetting
 from callscope.ports import NARROWBAND_HZ, SAMPLE_RATE_HZ, Channel
-from callscope.sound.pitch import PitchSlope, end_pitch
+from callscope.sound.pitch import PitchSlope, end_pitch, warm_up
 from callscope.timeline import Interval
 from tests.sounds import as_pcm, babble
 from tests.unit.sound.signals import Wave, noise
@@ -94,6 +95,24 @@ def test_a_wandering_voice_stays_in_its_range(seed: int) -> None:
     found = end_pitch(channel, Interval(0, 3_000))
     assert found.median_hz is not None
     assert 70 <= found.median_hz <= 310
+
+
+@RATES
+@pytest.mark.parametrize("pitch_hz", [45.0, 600.0])
+def test_what_no_voice_reaches_has_no_pitch_there(rate_hz: int, pitch_hz: float) -> None:
+    found = pitch_of(voice(1_000, rate_hz=rate_hz, end_hz=pitch_hz), rate_hz=rate_hz)
+    assert found.median_hz is None or 56 < found.median_hz < 505
+
+
+def test_a_deep_voice_is_not_cut_off() -> None:
+    assert pitch_of(voice(1_000, rate_hz=8_000, end_hz=62)).median_hz == pytest.approx(62, rel=0.02)
+
+
+def test_without_librosa_the_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm_up()
+    monkeypatch.setitem(sys.modules, "librosa", None)
+    with pytest.raises(InvalidSetting, match="CALLSCOPE_PITCH"):
+        warm_up()
 
 
 def test_nothing_else_loads_librosa() -> None:

@@ -1,83 +1,49 @@
-"""What only both sides together show: who was silent when it was their turn, and who talked over whom."""
+"""Every event of a call: what the recogniser heard, and what is derived from it."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
-from callscope.calls import Event, EventKind, Origin, Role, Segment
+from callscope.calls import Event, EventKind, Origin, Segment
 from callscope.errors import RegionOutsideRecording
+from callscope.meaning.conflict import find_conflicts
+from callscope.meaning.floor import find_crosstalk, find_interruptions, find_silences, own_silences
+from callscope.meaning.music import find_music
+from callscope.meaning.sighs import find_sighs
 from callscope.settings import Settings
-from callscope.timeline import Interval, gaps, intersection
-
-_OTHER_PARTY = {Role.AGENT: Role.CUSTOMER, Role.CUSTOMER: Role.AGENT, Role.UNKNOWN: Role.UNKNOWN}
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechRegion:
-    """A stretch in which one channel speaks."""
-
-    channel: int
-    role: Role
-    interval: Interval
-    """Without the detector's padding."""
-
-
-def find_silences(regions: Sequence[SpeechRegion], *, duration_ms: int, min_silence_ms: int = 1_200) -> list[Interval]:
-    """
-    Return the stretches in which no channel speaks ("non-talk time").
-
-    Parameters
-    ----------
-    regions : sequence of SpeechRegion
-        Of all channels, in any order; may overlap. Bounds exclude the detector's padding.
-    duration_ms : int >= 0
-        Length of the recording, in milliseconds.
-    min_silence_ms : int > 0
-        Shorter stretches are pauses, not silences, and are left out.
-
-    Returns
-    -------
-    list of Interval
-        Half-open, disjoint, ascending, inside ``[0, duration_ms)``; the stretch before the first word and the one
-        after the last word included.
-
-    Raises
-    ------
-    RegionOutsideRecording
-        A region ends after ``duration_ms``.
-    """
-    last_ms = max((region.interval.end_ms for region in regions), default=0)
-    if last_ms > duration_ms:
-        raise RegionOutsideRecording(f"a region ends at {last_ms} ms in a recording of {duration_ms} ms")
-    spoken = (region.interval for region in regions)
-    return [gap for gap in gaps(spoken, within=Interval(0, duration_ms)) if gap.duration_ms >= min_silence_ms]
-
-
-def silence_owners(regions: Sequence[SpeechRegion], silences: Sequence[Interval]) -> list[Role]:
-    """
-    Return of each silence whose turn it was: the party that did not speak last before it.
-
-    `Role.UNKNOWN` where that can't be told: nobody spoke yet, or the speaker's role is unknown.
-    """
-    by_end = sorted(regions, key=lambda region: region.interval.end_ms)
-    ends_ms = [region.interval.end_ms for region in by_end]
-    owners = []
-    for silence in silences:
-        ended = bisect_right(ends_ms, silence.start_ms)
-        speaker = by_end[bisect_left(ends_ms, ends_ms[ended - 1])].role if ended else Role.UNKNOWN
-        owners.append(_OTHER_PARTY[speaker])
-    return owners
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationOptions:
-    """What counts; shorter stretches are pauses, or backchannels."""
+    """What counts; `docs/derived.md` tells what each is good for."""
 
     min_silence_ms: int = 1_200
+    """A shorter stretch without speech is a pause."""
     min_crosstalk_ms: int = 300
+    """A shorter overlap is a quick change."""
+    min_interruption_ms: int = 300
+    """An interruption's overlap is at least so long."""
+    max_interruption_ms: int = 2_000
+    """Who talks on for longer was not stopped."""
+    min_takeover_ms: int = 500
+    """Who comes in goes on for so long after the other stopped."""
+    min_stop_ms: int = 1_000
+    """Who was stopped is quiet for so long."""
+    max_backchannel_ms: int = 1_000
+    """Nobody is stopped in a region of this length or less."""
+    min_breath_share: float = 0.3
+    """A breath is heard from this share of the event distribution on."""
+    max_breath_ms: int = 2_500
+    """A longer breath is no sigh."""
+    min_music_share: float = 0.3
+    """Music is heard from this share of the event distribution on."""
+    max_music_pause_ms: int = 3_000
+    """Music that is away for no longer goes on."""
+    min_hold_music_ms: int = 3_000
+    """Music while nobody speaks is hold music from this length on."""
+    min_conflict_probability: float = 0.8
+    """Words and voice disagree only where the voice is so clear."""
 
     @classmethod
     def of(cls, settings: Settings) -> ConversationOptions:
@@ -92,7 +58,7 @@ def derive_events(segments: Sequence[Segment], *, duration_ms: int, options: Con
     Parameters
     ----------
     segments : sequence of Segment
-        Of all channels, ascending by start.
+        Of all channels, ascending by start; those of one channel disjoint.
     duration_ms : int >= 0
         Length of the recording, in milliseconds.
     options : ConversationOptions
@@ -103,15 +69,36 @@ def derive_events(segments: Sequence[Segment], *, duration_ms: int, options: Con
     RegionOutsideRecording
         A segment ends after ``duration_ms``.
     """
-    regions = [SpeechRegion(s.channel, s.role, s.interval) for s in segments if s.is_speech]
-    heard = [event for segment in segments if (event := _heard(segment))]
-    derived = _derive(regions, duration_ms=duration_ms, options=options)
-    return tuple(sorted([*heard, *derived], key=lambda event: (event.start_ms, event.kind)))
+    last_ms = max((segment.end_ms for segment in segments), default=0)
+    if last_ms > duration_ms:
+        raise RegionOutsideRecording(f"a region ends at {last_ms} ms in a recording of {duration_ms} ms")
+    speech = [segment for segment in segments if segment.is_speech]
+    silences = find_silences(speech, duration_ms=duration_ms, min_silence_ms=options.min_silence_ms)
+    events = [
+        *(_heard(segment) for segment in segments if segment.event is not EventKind.SPEECH),
+        *own_silences(speech, silences),
+        *find_crosstalk(speech, min_crosstalk_ms=options.min_crosstalk_ms),
+        *find_interruptions(
+            speech,
+            min_overlap_ms=options.min_interruption_ms,
+            max_overlap_ms=options.max_interruption_ms,
+            min_takeover_ms=options.min_takeover_ms,
+            min_pause_ms=options.min_stop_ms,
+            max_backchannel_ms=options.max_backchannel_ms,
+        ),
+        *find_sighs(segments, min_breath_share=options.min_breath_share, max_breath_ms=options.max_breath_ms),
+        *find_music(
+            segments,
+            min_music_share=options.min_music_share,
+            max_pause_ms=options.max_music_pause_ms,
+            min_hold_ms=options.min_hold_music_ms,
+        ),
+        *find_conflicts(segments, min_probability=options.min_conflict_probability),
+    ]
+    return tuple(sorted(events, key=lambda event: (event.start_ms, event.kind, event.end_ms, event.channel or 0)))
 
 
-def _heard(segment: Segment) -> Event | None:
-    if segment.event is EventKind.SPEECH:
-        return None
+def _heard(segment: Segment) -> Event:
     return Event(
         kind=segment.event,
         origin=Origin.MODEL,
@@ -120,54 +107,4 @@ def _heard(segment: Segment) -> Event | None:
         start_ms=segment.start_ms,
         end_ms=segment.end_ms,
         probability=segment.event_probability,
-    )
-
-
-def _derive(regions: Sequence[SpeechRegion], *, duration_ms: int, options: ConversationOptions) -> list[Event]:
-    silences = find_silences(regions, duration_ms=duration_ms, min_silence_ms=options.min_silence_ms)
-    found = [
-        _derived(EventKind.SILENCE, owner, silence)
-        for owner, silence in zip(silence_owners(regions, silences), silences, strict=True)
-    ]
-    by_channel: dict[int, list[SpeechRegion]] = {}
-    for region in regions:
-        by_channel.setdefault(region.channel, []).append(region)
-    for first, second in combinations(sorted(by_channel), 2):
-        overlaps = [
-            overlap
-            for overlap in intersection(
-                (region.interval for region in by_channel[first]), (region.interval for region in by_channel[second])
-            )
-            if overlap.duration_ms >= options.min_crosstalk_ms
-        ]
-        newcomers = _who_came_in(by_channel[first] + by_channel[second], overlaps)
-        found += [
-            _derived(EventKind.CROSSTALK, owner, overlap) for owner, overlap in zip(newcomers, overlaps, strict=True)
-        ]
-    return found
-
-
-def _who_came_in(regions: Sequence[SpeechRegion], overlaps: Sequence[Interval]) -> list[Role]:
-    """Return of each overlap who, of all that speak in it, began last."""
-    by_start = sorted(regions, key=lambda region: (region.interval.start_ms, -region.channel))
-    starts_ms = [region.interval.start_ms for region in by_start]
-    return [
-        next(
-            region.role
-            for region in reversed(by_start[: bisect_left(starts_ms, overlap.end_ms)])
-            if region.interval.overlap_ms(overlap)
-        )
-        for overlap in overlaps
-    ]
-
-
-def _derived(kind: EventKind, owner: Role, when: Interval) -> Event:
-    return Event(
-        kind=kind,
-        origin=Origin.DERIVED,
-        channel=None,
-        owner=owner,
-        start_ms=when.start_ms,
-        end_ms=when.end_ms,
-        probability=1.0,
     )

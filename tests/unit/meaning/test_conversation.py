@@ -1,100 +1,92 @@
+"""All events of a call together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from callscope.calls import EventKind, Origin, Role
 from callscope.errors import RegionOutsideRecording
-from callscope.meaning.conversation import SpeechRegion, derive_events, find_silences, silence_owners
-from callscope.timeline import Interval, gaps, union
+from callscope.meaning.conversation import ConversationOptions, derive_events
+from callscope.settings import Settings
+from tests.scripts import Line, play
+from tests.unit.meaning.strategies import CALLS, END_MS
 
 pytestmark = pytest.mark.unit
 
-
-def agent(start_ms: int, end_ms: int) -> SpeechRegion:
-    return SpeechRegion(0, Role.AGENT, Interval(start_ms, end_ms))
+OPTIONS = ConversationOptions()
 
 
-def customer(start_ms: int, end_ms: int) -> SpeechRegion:
-    return SpeechRegion(1, Role.CUSTOMER, Interval(start_ms, end_ms))
-
-
-def test_silence_is_where_no_channel_speaks() -> None:
-    regions = [agent(0, 2_000), customer(1_500, 4_000), agent(5_800, 7_000)]
-    assert find_silences(regions, duration_ms=9_000) == [Interval(4_000, 5_800), Interval(7_000, 9_000)]
-
-
-def test_a_pause_shorter_than_the_threshold_is_no_silence() -> None:
-    regions = [agent(0, 1_000), customer(2_199, 3_000)]
-    assert find_silences(regions, duration_ms=3_000) == []
-    assert find_silences(regions, duration_ms=3_000, min_silence_ms=1_199) == [Interval(1_000, 2_199)]
-
-
-def test_a_silence_belongs_to_the_party_that_did_not_speak_last() -> None:
-    regions = [customer(0, 3_000), agent(4_800, 6_000)]
-    assert silence_owners(regions, [Interval(3_000, 4_800), Interval(6_000, 9_000)]) == [Role.AGENT, Role.CUSTOMER]
-
-
-def test_nobody_owns_a_silence_before_the_first_word_or_after_a_stranger() -> None:
-    stranger = SpeechRegion(0, Role.UNKNOWN, Interval(2_000, 3_000))
-    assert silence_owners([stranger], [Interval(0, 2_000), Interval(3_000, 5_000)]) == [Role.UNKNOWN, Role.UNKNOWN]
-
-
-def test_crosstalk_is_owned_by_who_came_in_second() -> None:
-    events = derive_events([agent(0, 3_000), customer(2_500, 5_000)], duration_ms=5_000)
-    assert [(e.kind, e.owner, e.start_ms, e.end_ms, e.origin) for e in events] == [
-        (EventKind.CROSSTALK, Role.CUSTOMER, 2_500, 3_000, Origin.DERIVED)
+def test_the_articles_call() -> None:
+    script = [
+        Line("agent", 700, 4_360, "您好，售后服务，请问有什么问题？"),
+        Line("customer", 5_060, 9_700, "你好，我上个星期买的外套，3天了还没有发货。"),
+        Line("customer", 10_900, 12_200, event="BREATH", event_probability=0.9, level_slope_db_s=-12.0),
+        Line("customer", 12_900, 17_600, "唉，我每天都在等", "SAD"),
+        Line("agent", 19_400, 21_000, "嗯，我看看物流信息。"),
+        Line("customer", 20_500, 24_000, "你们又骗人，我要给差评。", "ANGRY"),
+        Line("agent", 24_500, 26_000, event="BGM"),
+        Line("agent", 26_000, 30_000, "非常抱歉，马上联系仓库发货。", event="BGM"),
+        Line("customer", 30_500, 31_500, "谢谢你们啊", "ANGRY"),
+    ]
+    events = derive_events(play(script), duration_ms=33_000, options=OPTIONS)
+    assert [(e.kind, e.owner, e.start_ms, e.end_ms, e.probability) for e in events if e.origin is Origin.DERIVED] == [
+        (EventKind.SILENCE, Role.AGENT, 9_700, 12_900, 1.0),
+        (EventKind.SIGH, Role.CUSTOMER, 10_900, 12_200, 0.72),
+        (EventKind.SIGH, Role.CUSTOMER, 12_900, 13_571, 0.8),
+        (EventKind.SILENCE, Role.AGENT, 17_600, 19_400, 1.0),
+        (EventKind.CROSSTALK, Role.CUSTOMER, 20_500, 21_000, 1.0),
+        (EventKind.INTERRUPTION, Role.CUSTOMER, 20_500, 21_000, 0.8),
+        (EventKind.SILENCE, Role.AGENT, 24_000, 26_000, 1.0),
+        (EventKind.BGM, Role.AGENT, 24_500, 30_000, 0.9),
+        (EventKind.TEXT_VOICE_CONFLICT, Role.CUSTOMER, 30_500, 31_500, 0.54),
+        (EventKind.SILENCE, Role.AGENT, 31_500, 33_000, 1.0),
+    ]
+    assert [(e.kind, e.start_ms) for e in events if e.origin is Origin.MODEL] == [
+        (EventKind.BREATH, 10_900),
+        (EventKind.BGM, 24_500),
+        (EventKind.BGM, 26_000),
     ]
 
 
-def test_a_short_overlap_is_a_backchannel() -> None:
-    assert derive_events([agent(0, 3_000), customer(2_701, 5_000)], duration_ms=5_000) == []
+def test_a_guessed_owner_makes_an_event_less_sure() -> None:
+    guessed = [replace(segment, role_confidence=0.5) for segment in play([("customer", 0, 1_000, "唉。")])]
+    events = derive_events(guessed, duration_ms=4_000, options=OPTIONS)
+    assert [(e.kind, e.owner, e.probability) for e in events] == [
+        (EventKind.SIGH, Role.CUSTOMER, 0.4),
+        (EventKind.SILENCE, Role.AGENT, 0.5),
+    ]
 
 
-def test_a_region_outside_the_recording_is_refused() -> None:
+def test_thresholds_are_the_options() -> None:
+    segments = play([("agent", 0, 3_000, "一"), ("customer", 2_700, 5_000, "二"), ("agent", 6_000, 7_000, "三")])
+    strict = ConversationOptions(min_silence_ms=1_001, min_crosstalk_ms=301, min_interruption_ms=301)
+    loose = ConversationOptions(min_silence_ms=1_000, min_crosstalk_ms=300, min_interruption_ms=300)
+    assert derive_events(segments, duration_ms=7_000, options=strict) == ()
+    kinds = [event.kind for event in derive_events(segments, duration_ms=7_000, options=loose)]
+    assert kinds == [EventKind.CROSSTALK, EventKind.INTERRUPTION, EventKind.SILENCE]
+
+
+def test_settings_say_what_a_silence_is() -> None:
+    options = ConversationOptions.of(Settings(min_silence_ms=900, min_crosstalk_ms=150))
+    assert (options.min_silence_ms, options.min_crosstalk_ms) == (900, 150)
+
+
+def test_a_sound_outside_the_recording_is_refused() -> None:
     with pytest.raises(RegionOutsideRecording, match="5000 ms in a recording of 4000"):
-        find_silences([agent(0, 5_000)], duration_ms=4_000)
+        derive_events(play([Line("agent", 0, 5_000, event="BGM")]), duration_ms=4_000, options=OPTIONS)
 
 
-REGIONS = st.lists(
-    st.tuples(st.booleans(), st.integers(0, 20_000), st.integers(1, 3_000)).map(
-        lambda t: (agent if t[0] else customer)(t[1], t[1] + t[2])
-    ),
-    max_size=12,
-)
+def test_a_call_without_sound_is_one_silence() -> None:
+    (event,) = derive_events((), duration_ms=4_000, options=OPTIONS)
+    assert (event.kind, event.owner, event.start_ms, event.end_ms) == (EventKind.SILENCE, Role.UNKNOWN, 0, 4_000)
 
 
-@given(REGIONS)
-def test_silences_pauses_and_speech_tile_the_call(regions: list[SpeechRegion]) -> None:
-    whole = Interval(0, 23_000)
-    speech = [region.interval for region in regions]
-    silences = find_silences(regions, duration_ms=23_000)
-    pauses = [gap for gap in gaps(speech, within=whole) if gap not in silences]
-    assert all(pause.duration_ms < 1_200 for pause in pauses)
-    assert union([*speech, *silences, *pauses]) == [whole]
-    assert sum(i.duration_ms for i in [*union(speech), *silences, *pauses]) == 23_000
-
-
-@given(REGIONS)
-def test_crosstalk_does_not_depend_on_the_order_of_the_channels(regions: list[SpeechRegion]) -> None:
-    swapped = [SpeechRegion(1 - region.channel, region.role, region.interval) for region in regions]
-
-    def times(items: list[SpeechRegion]) -> list[tuple[int, int]]:
-        events = derive_events(items, duration_ms=23_000)
-        return [(e.start_ms, e.end_ms) for e in events if e.kind is EventKind.CROSSTALK]
-
-    assert times(regions) == times(swapped)
-
-
-@given(REGIONS)
-def test_owners_are_those_of_the_plain_rules(regions: list[SpeechRegion]) -> None:
-    for event in derive_events(regions, duration_ms=23_000):
-        when = Interval(event.start_ms, event.end_ms)
-        if event.kind is EventKind.CROSSTALK:
-            touching = [region for region in regions if region.interval.overlap_ms(when)]
-            latest_ms = max(region.interval.start_ms for region in touching)
-            assert event.owner in {region.role for region in touching if region.interval.start_ms == latest_ms}
-        else:
-            ends_ms = [region.interval.end_ms for region in regions if region.interval.end_ms <= when.start_ms]
-            last = {region.role for region in regions if region.interval.end_ms == max(ends_ms, default=None)}
-            assert event.owner in ({Role.AGENT, Role.CUSTOMER} - last if len(last) == 1 else {Role.UNKNOWN, *last})
-            assert (event.owner is Role.UNKNOWN) == (not last)
+@given(CALLS)
+def test_events_run_forward_inside_the_call_and_are_sorted(lines: list[Line]) -> None:
+    events = derive_events(play(lines), duration_ms=END_MS, options=OPTIONS)
+    assert all(0 <= event.start_ms < event.end_ms <= END_MS for event in events)
+    assert all(0 <= event.probability <= 1 for event in events)
+    assert [(event.start_ms, event.kind) for event in events] == sorted((e.start_ms, e.kind) for e in events)

@@ -25,6 +25,7 @@ from callscope.errors import ConfigurationFault, DeviceLost
 from callscope.jobs import ANALYSE_QUEUE, ANALYSE_TASK, ISOLATE_QUEUE, AnalyseJob, AttemptNote, unpack
 from callscope.logs import configure_logging
 from callscope.settings import Settings, load_settings
+from callscope.sound.pitch import warm_up
 from callscope.storage import open_storage
 from workers.attempt import AttemptContext, SharedRecogniser, make_attempt
 from workers.celery import app
@@ -72,6 +73,8 @@ def _run_worker(settings: Settings, recogniser: Callable[[], SharedRecogniser], 
     if queue == ANALYSE_QUEUE:
         slots, urgent_slots = recordings_in_flight(settings), URGENT_SLOTS
         recogniser()
+        if settings.pitch:
+            warm_up()
     worker = f"{socket.gethostname()}:{os.getpid()}:{settings.device}"
     publisher = NotePublisher(app, stopping=_is_stopping)
     flights = Flights(publisher, worker=worker, beat_ms=settings.lease_ms // 3, timeout_ms=settings.analyse_timeout_ms)

@@ -40,6 +40,7 @@ COMMANDS = {
     "reanalyse": CommandEntry("workers.reanalyse:reanalyse", "Derive stored calls anew, after rules have changed."),
     "audit": CommandEntry("producer.cli:audit", "Prove that nothing was lost and nothing is doubled."),
     "dead": CommandEntry("producer.cli:dead", "List dead recordings and replay them."),
+    "rules": CommandEntry("callscope.meaning.rules.cli:rules", "Check rules, list them, describe their form."),
     "bench": CommandEntry("bench.cli:bench", "Measure callscope beside stock FunASR and others."),
 }
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
 from callscope.calls import AnalysisVersion, CallAnalysis, CallMetadata, Hearing, Meaning, Notice
+from callscope.errors import RulesInvalid
 from callscope.meaning.bursts import find_bursts
 from callscope.meaning.conversation import ConversationOptions, derive_events
 from callscope.meaning.entities import find_entities
 from callscope.meaning.facts import CallFacts
 from callscope.meaning.measures import measure_call
-from callscope.meaning.rules.book import Rulebook, load_rulebook
+from callscope.meaning.rules.book import Rulebook, load_rulebook, rules_fingerprint
 from callscope.meaning.rules.evaluate import find_findings
 from callscope.meaning.rules.notices import make_notices
 from callscope.meaning.scorecards import score_call
@@ -16,6 +23,11 @@ from callscope.meaning.turns import find_turns
 from callscope.meaning.words import count_words
 from callscope.settings import Settings
 from callscope.timeline import union
+
+_log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 5.0
+"""Time between two looks at the files of rules."""
 
 PIPELINE_VERSION = 3
 """Raise it with every change that makes other rows of the same recording and checkpoint."""
@@ -110,6 +122,8 @@ class InterpreterSource:
     ----------
     settings : Settings
         Name the folder of the rules.
+    clock : callable
+        Returns seconds that never run backward.
 
     Raises
     ------
@@ -117,10 +131,34 @@ class InterpreterSource:
         There are no good rules yet.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._looked_s = clock()
+        self._files = rules_fingerprint(settings.rules_folder)
         self._interpreter = Interpreter.of(settings)
 
     def current(self) -> Interpreter:
-        """Return the interpreter with the newest good rules."""
-        return self._interpreter
+        """Return the interpreter with the newest good rules; looks for changes every few seconds."""
+        with self._lock:
+            now_s = self._clock()
+            if now_s - self._looked_s >= LOOK_EVERY_S:
+                self._looked_s = now_s
+                self._follow()
+            return self._interpreter
+
+    def _follow(self) -> None:
+        files = rules_fingerprint(self._settings.rules_folder)
+        if files == self._files:
+            return
+        # Noted first: a refusal is told once for each change, and a change while the files are read is seen next time.
+        self._files = files
+        try:
+            interpreter = Interpreter.of(self._settings)
+        except RulesInvalid as error:
+            kept = self._interpreter.rulebook.version
+            _log.error("rules_refused", what=error.what, why=error.why, do=error.advice, kept=kept)
+            return
+        self._interpreter = interpreter
+        _log.info("rules_loaded", version=interpreter.rulebook.version)

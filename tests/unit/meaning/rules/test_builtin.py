@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from callscope.calls import Event, EventKind, Language, Role, Severity
+from callscope.calls import CallMetadata, Event, EventKind, Language, Role, Severity
 from callscope.meaning.bursts import find_bursts
+from callscope.meaning.conversation import ConversationOptions
 from callscope.meaning.facts import CallFacts
+from callscope.meaning.interpret import Interpreter
 from callscope.meaning.rules.book import Rulebook, load_rulebook
 from callscope.meaning.scorecards import score_call
-from tests.scripts import Row, play
+from tests.scripts import Row, hear, play
 from tests.unit.meaning.rules.scenes import an_event, facts_of, findings, fired, turns_of
 
 pytestmark = pytest.mark.unit
@@ -212,3 +214,36 @@ def _ruling_ms(facts: CallFacts, rulebook: Rulebook) -> float:
     bursts = find_bursts(facts, rulebook.soothing)
     score_call(bursts, findings(facts, rulebook), rulebook)
     return (time.process_time() - started) * 1_000
+
+
+# --- with everything derived, from what a worker hears
+
+
+@pytest.mark.parametrize(
+    ("language", "script", "found"),
+    [
+        (
+            Language.ZH,
+            [("customer", 5_300, 6_500, "唉，还没发货。"), ("customer", 6_900, 9_000, "你们到底管不管？", "ANGRY")],
+            ["sigh-then-angry"],
+        ),
+        (
+            Language.ZH,
+            [("customer", 6_800, 9_000, "你们到底管不管？", "ANGRY")],
+            ["angry", "angry-next-to-silence"],
+        ),
+        (Language.ZH, [("customer", 6_199, 9_000, "你们到底管不管？", "ANGRY")], ["angry"]),
+        (
+            Language.JA,
+            [("customer", 5_300, 6_500, "はぁ、まだですか。"), ("customer", 6_900, 9_000, "もういい！", "ANGRY")],
+            ["ja-angry-with-sigh"],
+        ),
+        (Language.KO, [("customer", 5_300, 6_500, "알레르기가 생겼어요.", "SAD")], ["sad-with-allergy"]),
+        (Language.EN, [("customer", 5_300, 6_500, "That is fine, thanks.", "HAPPY")], []),
+    ],
+    ids=["sigh", "silence of 1.8 s", "silence of 1.199 s", "ja", "allergy", "nothing"],
+)
+def test_the_article_on_calls_that_are_heard(language: Language, script: list[Row], found: list[str]) -> None:
+    hearing = hear([HELLO, ASKS, *script], language=language)
+    meaning = Interpreter(load_rulebook(None), ConversationOptions()).interpret(hearing, CallMetadata()).meaning
+    assert sorted({finding.rule for finding in meaning.findings} & ARTICLE) == found

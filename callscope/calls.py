@@ -471,6 +471,11 @@ class AnalysisVersion:
     rules: str
     """Version of the rule set, such as ``builtin-5d41402a``."""
 
+    @property
+    def name(self) -> str:
+        """All three, as people write it: ``demo-1f0c22ab/3/builtin-5d41402a``."""
+        return f"{self.checkpoint}/{self.pipeline}/{self.rules}"
+
 
 @dataclass(frozen=True, slots=True)
 class CallAnalysis:

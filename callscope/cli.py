@@ -41,6 +41,9 @@ COMMANDS = {
     "audit": CommandEntry("producer.cli:audit", "Prove that nothing was lost and nothing is doubled."),
     "dead": CommandEntry("producer.cli:dead", "List dead recordings and replay them."),
     "rules": CommandEntry("callscope.meaning.rules.cli:rules", "Check rules, list them, describe their form."),
+    "export": CommandEntry(
+        "reports.export.cli:export", "Write tables or one call to files: CSV, Parquet, vCon, subtitles."
+    ),
     "bench": CommandEntry("bench.cli:bench", "Measure callscope beside stock FunASR and others."),
 }
 

@@ -46,6 +46,13 @@ class UsageError(CallscopeError):
     advice = "See the command's --help for an example."
 
 
+class NotStored(CallscopeError):
+    """What was asked for isn't in the database."""
+
+    code = "not_stored"
+    advice = "Look for it in the view call_summary, or with `callscope export recordings`."
+
+
 class ConfigurationFault(CallscopeError):
     """The surroundings as configured can't work; nothing was consumed."""
 

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias, TypeVar
 from pydantic import TypeAdapter
 from sqlalchemy import Row, Select, Text, cast, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.elements import ColumnElement
 
 from callscope.calls import (
     AnalysedCall,
@@ -51,6 +52,8 @@ from callscope.calls import (
     WordCount,
 )
 from models import tables
+
+_LARGEST_ID = (1 << 63) - 1
 
 T = TypeVar("T")
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -176,9 +179,34 @@ def read_call(
     if recording_id is None and call_id is None and key is None:
         msg = "a recording is named by its number, its call or its key"
         raise ValueError(msg)
-    wanted = analysis.is_current if version is None else _is_version(version)
+    wanted = analysis.is_current if version is None else is_version(analysis, version)
     head = session.execute(_heads().where(*named, wanted).order_by(recording.id.desc()).limit(1)).first()
     return None if head is None else _read_whole(session, head)
+
+
+def read_named_call(
+    session: Session, name: str, *, bucket: str, version: AnalysisVersion | None = None
+) -> AnalysedCall | None:
+    """
+    Return the call that a person means: by the number of the call, else the key in the bucket, else our own number.
+
+    Parameters
+    ----------
+    session : Session
+        Inside a transaction.
+    name : str
+        Telephony's number comes first: it is the one that people have, and it may look like ours.
+    bucket : str
+        Bucket that a key is looked up in.
+    version : AnalysisVersion, optional
+        None: the current analysis.
+    """
+    call = read_call(session, call_id=name, version=version) or read_call(
+        session, bucket=bucket, key=name, version=version
+    )
+    if call is None and name.isascii() and name.isdecimal() and int(name) <= _LARGEST_ID:
+        return read_call(session, recording_id=int(name), version=version)
+    return call
 
 
 def read_hearings(
@@ -277,8 +305,8 @@ def _heads() -> Select[*tuple[Any, ...]]:
     ).join(recording, recording.id == analysis.recording_id)
 
 
-def _is_version(version: AnalysisVersion) -> Any:  # noqa: ANN401 - SQLAlchemy's own type of a condition is private
-    analysis = tables.Analysis
+def is_version(analysis: type[tables.Analysis], version: AnalysisVersion) -> ColumnElement[bool]:
+    """Return the condition that an analysis, or an alias of it, is of a version."""
     return (
         (analysis.checkpoint == version.checkpoint)
         & (analysis.pipeline == version.pipeline)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 from callscope.calls import (
+    AnalysedCall,
     AnalysisVersion,
     AudioFacts,
     Burst,
     CallAnalysis,
     CallMeasures,
+    CallMetadata,
     Emotion,
     Entity,
     EntityKind,
@@ -22,6 +25,7 @@ from callscope.calls import (
     Language,
     Meaning,
     Origin,
+    RecordingRef,
     Role,
     Score,
     ScoreItem,
@@ -118,4 +122,27 @@ def a_whole_call(*, rules: str = "shop-00000001", checkpoint: str = "demo-0123ab
             ),
             scores=(Score("soothing", 1.0, 2.0, (ScoreItem("burst 1", 1.0, 2.0, (PROOF,)),)),),
         ),
+    )
+
+
+METADATA = CallMetadata(
+    call_id="c-1",
+    agent_id="a-7",
+    queue="returns",
+    direction="inbound",
+    started_at=datetime(2026, 11, 9, 8, 30, tzinfo=UTC),
+    channel_roles=(Role.AGENT, Role.CUSTOMER),
+    extra={"vip": "yes"},
+)
+
+
+def an_analysed_call(analysis: CallAnalysis | None = None, metadata: CallMetadata = METADATA) -> AnalysedCall:
+    return AnalysedCall(
+        recording_id=17,
+        ref=RecordingRef("calls", "returns/2026-11-09/a-7/c-1.wav", "v1", 80_044),
+        analysis_id=42,
+        call_date=date(2026, 11, 9),
+        stored_at=datetime(2026, 11, 9, 9, tzinfo=UTC),
+        metadata=metadata,
+        analysis=analysis or a_whole_call(),
     )

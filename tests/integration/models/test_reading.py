@@ -6,24 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, event
 
-from callscope.calls import CallMetadata, Role, Word
-from models.reading import StoredHearing, read_call, read_calls, read_hearings
+from callscope.calls import Word
+from models.reading import StoredHearing, read_call, read_calls, read_hearings, read_named_call
 from models.session import transaction
 from tests.examples import a_segment
 from tests.integration.models.stored import store, version
-from tests.whole_call import a_whole_call
+from tests.whole_call import METADATA, a_whole_call
 
 pytestmark = pytest.mark.integration
-
-METADATA = CallMetadata(
-    call_id="c-1",
-    agent_id="a-7",
-    queue="returns",
-    direction="inbound",
-    started_at=datetime(2026, 11, 9, 8, 30, tzinfo=UTC),
-    channel_roles=(Role.AGENT, Role.CUSTOMER),
-    extra={"vip": "yes"},
-)
 
 
 def test_a_call_is_read_as_it_was_stored(engine: Engine) -> None:
@@ -117,3 +107,26 @@ def test_texts_and_words_come_back_unchanged(engine: Engine) -> None:
         call = read_call(session, key="a.wav")
     assert call is not None
     assert call.analysis.hearing.segments == (segment,)
+
+
+def test_a_person_names_a_call_by_its_number_its_key_or_ours(engine: Engine) -> None:
+    store(engine, "first.wav", a_whole_call(), metadata=replace(METADATA, call_id="c-9"))
+    # Telephony's number looks like our number of the first recording, and comes first.
+    store(engine, "second.wav", a_whole_call(), metadata=replace(METADATA, call_id="1"))
+    with transaction(engine) as session:
+        found = {
+            name: call and call.ref.key
+            for name in ("c-9", "first.wav", "1", "2", "99", "9" * 30, "\u0662", "nothing")
+            for call in [read_named_call(session, name, bucket="calls")]
+        }
+        assert read_named_call(session, "first.wav", bucket="other") is None
+    assert found == {
+        "c-9": "first.wav",
+        "first.wav": "first.wav",
+        "1": "second.wav",
+        "2": "second.wav",
+        "99": None,
+        "9" * 30: None,
+        "\u0662": None,
+        "nothing": None,
+    }

@@ -1,0 +1,1 @@
+"""Stored calls as files: tables for analysts, single calls for players and other programs."""

@@ -44,6 +44,7 @@ COMMANDS = {
     "export": CommandEntry(
         "reports.export.cli:export", "Write tables or one call to files: CSV, Parquet, vCon, subtitles."
     ),
+    "compare": CommandEntry("reports.compare:compare_command", "Say what changed between two analysis versions."),
     "bench": CommandEntry("bench.cli:bench", "Measure callscope beside stock FunASR and others."),
 }
 

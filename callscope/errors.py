@@ -117,6 +117,13 @@ class RulesInvalid(ConfigurationFault):
     )
 
 
+class TargetsInvalid(ConfigurationFault):
+    """The file of receivers can't be used."""
+
+    code = "targets_invalid"
+    advice = "Correct the file that CALLSCOPE_TARGETS_FILE names; docs/notifications.md shows one."
+
+
 # --- the recording can never be analysed --------------------------------------------------------------------------
 
 
@@ -278,6 +285,56 @@ class ObjectTooLarge(CallscopeError):
 
     code = "object_too_large"
     advice = "Look at the object: it isn't what its name says."
+
+
+# --- a message to others ----------------------------------------------------------------------------------------------
+
+
+class NotDelivered(CallscopeError):
+    """The receiver didn't take a message this time; it is sent again later."""
+
+    code = "not_delivered"
+    advice = "Nothing is lost: it is sent again, and given up after a day. Look at the receiver."
+
+
+class NotTranslated(CallscopeError):
+    """The translation endpoint gave no translation; the message goes out without one."""
+
+    code = "not_translated"
+    advice = "Look at the endpoint that CALLSCOPE_TRANSLATOR_URL names."
+
+
+class Undeliverable(CallscopeError):
+    """A message can't reach its receiver as things are; it is given up at once."""
+
+    code = "undeliverable"
+    advice = "Correct the cause, then `callscope outbox replay`."
+
+
+class UnknownTarget(Undeliverable):
+    """No receiver has this name."""
+
+    code = "unknown_target"
+    advice = "Name it in the file that CALLSCOPE_TARGETS_FILE names, then `callscope outbox replay`."
+
+
+class ReceiverGone(Undeliverable):
+    """The receiver wants no more messages (410)."""
+
+    code = "receiver_gone"
+
+
+class AddressNotPublic(Undeliverable):
+    """A webhook leads into a private network, and its target doesn't allow that."""
+
+    code = "address_not_public"
+    advice = "Set `allow_private: true` for the target if this is meant, then `callscope outbox replay`."
+
+
+class MailRefused(Undeliverable):
+    """The mail server refuses the mail for good (5xx)."""
+
+    code = "mail_refused"
 
 
 # --- programming contracts of pure code -------------------------------------------------------------------------------

@@ -45,6 +45,8 @@ COMMANDS = {
         "reports.export.cli:export", "Write tables or one call to files: CSV, Parquet, vCon, subtitles."
     ),
     "compare": CommandEntry("reports.compare:compare_command", "Say what changed between two analysis versions."),
+    "notify": CommandEntry("reports.outbox.cli:notify", "Send webhooks and mail from the outbox."),
+    "outbox": CommandEntry("reports.outbox.cli:outbox", "List messages to others, replay dead ones, try a receiver."),
     "bench": CommandEntry("bench.cli:bench", "Measure callscope beside stock FunASR and others."),
 }
 

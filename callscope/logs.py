@@ -50,6 +50,8 @@ def configure_logging(settings: Settings) -> None:
     # At debug these print request headers, with signatures in them.
     for chatty in ("boto3", "botocore", "urllib3", "s3transfer", "amqp"):
         logging.getLogger(chatty).setLevel(max(level, logging.INFO))
+    # It prints the URL of each request, and a webhook's may hold a secret.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     if level > logging.DEBUG:
         # It tells of each step that it takes, and of its own set-up.
         logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The whole cluster on one machine: producer, workers, writers and Flower as supervised child processes."""
+"""The whole cluster on one machine: producer, workers, writers, notifier, Flower as supervised child processes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from callscope.settings import Settings
 PRODUCER = "producer"
 WORKERS = "workers"
 WRITERS = "writers"
+NOTIFIER = "notifier"
 FLOWER = "flower"
 
 _WORKERS_GRACE_MS = 40_000
 """The workers' own supervisor gives each of them 30 s."""
+
+_NOTIFIER_GRACE_MS = 70_000
+"""What is under way is brought to its end: a translation, and a request."""
 
 _FLOWER_TASKS = 10_000
 """Kept in Flower's memory; ten times as many, its default, are some hundred MB."""
@@ -76,6 +80,8 @@ class Cluster:
         self._start(WRITERS, "write", "--processes", str(self._writers))
         self._start(WORKERS, "work", "--devices", ",".join(self._devices), grace_ms=_WORKERS_GRACE_MS)
         self._start(PRODUCER, "produce")
+        if self._settings.targets_file:
+            self._start(NOTIFIER, "notify", grace_ms=_NOTIFIER_GRACE_MS)
         if self.flower:
             self._start_flower(self.flower)
 
@@ -99,10 +105,10 @@ class Cluster:
         End everything in order.
 
         Flower and the producer first: Flower hangs when its broker goes. The workers then give back what they have
-        begun, and the writers store that.
+        begun, and the writers store that. The notifier needs only Postgres, and loses nothing whenever it ends.
         """
         running = set(self._supervisor.restarts)
-        for group in ({FLOWER, PRODUCER}, {WORKERS}, {WRITERS}):
+        for group in ({FLOWER, PRODUCER}, {WORKERS}, {WRITERS, NOTIFIER}):
             self._supervisor.stop(group & running)
 
     def __enter__(self) -> Self:

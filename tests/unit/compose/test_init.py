@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from callscope.targets import load_targets
 from tests.unit.compose.files import COMPOSE, compose, service
 
 pytestmark = pytest.mark.unit
@@ -31,6 +32,11 @@ def test_the_urls_carry_the_servers_passwords(made_by_init: Path) -> None:
     passwords = [made[name] for name in ("postgres_password", "broker_password", "s3_secret_key", "flower_password")]
     assert len(set(passwords)) == len(passwords)
     assert all(len(password) == 48 for password in passwords)
+
+
+def test_nobody_is_told_before_somebody_is_named(made_by_init: Path) -> None:
+    assert load_targets(made_by_init / "secrets" / "targets") == {}
+    assert secrets(made_by_init)["smtp_url"] == secrets(made_by_init)["translator_key"] == ""
 
 
 def test_only_its_owner_gets_into_the_folder_and_containers_read_the_files(made_by_init: Path) -> None:

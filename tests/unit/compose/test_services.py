@@ -14,6 +14,7 @@ from flower.options import default_options as flower_options
 
 from callscope.cli import callscope
 from callscope.settings import Settings, load_settings
+from reports.outbox import translate, webhook
 from tests.unit.compose.files import COMPOSE, DOCKERFILE, ROOT, compose, example, service, services
 from workers.supervise import GRACE_MS
 
@@ -43,9 +44,11 @@ def parse(words: list[str]) -> None:
 )
 def test_every_setting_that_is_named_exists(path: Path) -> None:
     for name in set(re.findall(r"CALLSCOPE_(\w+)", path.read_text())):
+        if name.lower() in Settings.model_fields:
+            continue
         field = Settings.model_fields.get(name.removesuffix("_FILE").lower())
         assert field is not None, f"CALLSCOPE_{name} is no setting"
-        assert not name.endswith("_FILE") or "SecretStr" in str(field.annotation), f"CALLSCOPE_{name} is no secret"
+        assert "SecretStr" in str(field.annotation), f"CALLSCOPE_{name} is no secret"
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if service(name).command[0] == "callscope"])
@@ -164,6 +167,16 @@ def test_a_gpu_worker_has_no_way_to_the_database(name: str) -> None:
     assert not service(name).secrets & {"database_url", "postgres_password"}
 
 
+def test_writers_write_for_those_whom_the_notifier_tells() -> None:
+    files = {service(name).environment["CALLSCOPE_TARGETS_FILE"] for name in ("writer", "notify")}
+    assert files == {"/run/secrets/targets"}
+
+
+def test_the_notifier_has_time_to_bring_what_is_under_way_to_its_end() -> None:
+    under_way_s = translate.DEADLINE_S + webhook.DEADLINE_S
+    assert int(service("notify").raw["stop_grace_period"].removesuffix("s")) > under_way_s
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_a_service_can_harm_nobody(name: str) -> None:
     raw = service(name).raw
@@ -213,8 +226,8 @@ def test_a_worker_has_time_to_give_its_recordings_back_and_room_to_hold_them(nam
 @pytest.mark.parametrize("name", EVERY)
 def test_what_runs_on_says_how_it_is(name: str) -> None:
     raw = service(name).raw
-    # The producer ends when it can't work at all, and waits through every outage otherwise.
-    assert ("healthcheck" in raw) == (raw["restart"] != "no" and name != "producer")
+    # Producer and notifier end when they can't work at all, and wait through every outage otherwise.
+    assert ("healthcheck" in raw) == (raw["restart"] != "no" and name not in {"producer", "notify"})
 
 
 @pytest.mark.parametrize("name", SERVERS)

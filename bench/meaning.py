@@ -1,7 +1,8 @@
 """
 Stage "meaning": deriving what calls mean, and deriving stored ones anew. Pure code on one core, and Postgres.
 
-The calls are those of the load, as they would be heard: its turns, with sentences of the sample calls and drawn emotions.
+The calls are those of the load as they would be heard: its turns, with sentences of the sample calls, and emotions
+drawn at random.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
@@ -153,11 +155,7 @@ _LANGUAGE = read_reference(SAMPLES / "reference" / "shipping-delay-zh.json").tur
 
 
 def _sentences() -> dict[Role, list[str]]:
-    turns = [
-        turn
-        for path in sorted((SAMPLES / "reference").glob("*-zh.json"))
-        for turn in read_reference(path).turns
-    ]
+    turns = [turn for path in sorted((SAMPLES / "reference").glob("*-zh.json")) for turn in read_reference(path).turns]
     return {role: [turn.text for turn in turns if turn.role is role] for role in (Role.AGENT, Role.CUSTOMER)}
 
 
@@ -165,7 +163,7 @@ def _spread(text: str, start_ms: int, end_ms: int) -> tuple[Word, ...]:
     """Return the letters of a text, evenly spread over its time."""
     letters = [letter for letter in text if letter.isalnum()]
     bounds = np.linspace(start_ms, end_ms, len(letters) + 1).astype(int).tolist()
-    return tuple(Word(letter, *when) for letter, when in zip(letters, zip(bounds, bounds[1:], strict=False), strict=True))
+    return tuple(Word(letter, *when) for letter, when in zip(letters, pairwise(bounds), strict=True))
 
 
 def _store(engine: Engine, interpreter: Interpreter, sentences: dict[Role, list[str]], *, calls: int) -> int:

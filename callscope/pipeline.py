@@ -31,10 +31,9 @@ from callscope.settings import Settings
 from callscope.sound.audio import Audio
 from callscope.sound.frames import Powers, frame_powers, to_levels
 from callscope.sound.leaks import compare_channels, remove_leaks
-from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, level_slope_db_s, loudness_dbfs
 from callscope.sound.pitch import PitchSlope, end_pitch
+from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, level_slope_db_s, loudness_dbfs
 from callscope.timeline import Interval
-
 
 _LEAST_SHARE = 0.001
 """Of an event's distribution; smaller ones are noise, and rows are many."""

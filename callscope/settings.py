@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     min_silence_ms: int = Field(1_200, gt=0, description="shorter stretches without speech are pauses")
     min_crosstalk_ms: int = Field(300, gt=0, description="shorter overlaps are backchannels")
 
-    pitch: bool = Field(True, description="measure the pitch at the end of each region")
+    pitch: bool = Field(default=True, description="measure the pitch at the end of each region")
 
     # Meaning.
     rules_folder: Path | None = Field(None, description="rules and scorecards, YAML; empty: those that come along")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +14,7 @@ import structlog
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, TypeAdapter, ValidationError, model_validator
 
-from callscope.calls import NoticeKind
+from callscope.calls import Notice, NoticeKind
 from callscope.errors import TargetsInvalid
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how the Standard Webhooks scheme marks a secret, not one
@@ -158,6 +158,11 @@ class TargetsSource:
         by_webhook = {Receiver(NoticeKind.WEBHOOK, name) for name, target in targets.items() if target.webhook}
         by_mail = {Receiver(NoticeKind.MAIL, name) for name, target in targets.items() if target.mail}
         return frozenset(by_webhook | by_mail)
+
+
+def addressed(notices: Iterable[Notice], receivers: Collection[Receiver]) -> list[Notice]:
+    """Return the notices whose receiver is configured."""
+    return [notice for notice in notices if Receiver(notice.kind, notice.target) in receivers]
 
 
 def _located(target: Target, folder: Path) -> Target:

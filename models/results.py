@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, cast
@@ -38,6 +38,7 @@ from callscope.errors import InvalidResult
 from callscope.jobs import ResultNote
 from callscope.meaning.interpret import Interpreter
 from callscope.meaning.rules.book import Rulebook
+from callscope.targets import Receiver, addressed
 from models.ledger.attempts import log_entry
 from models.reading import StoredHearing
 from models.tables import Analysis, Outbox, Recording, RuleSet, ScorecardResult, State
@@ -46,7 +47,14 @@ from models.texts import copy_line, storable
 Row = tuple[object, ...]
 
 
-def store(session: Session, note: ResultNote, interpreter: Interpreter, *, keep_values: bool = False) -> bool:
+def store(
+    session: Session,
+    note: ResultNote,
+    interpreter: Interpreter,
+    *,
+    receivers: Collection[Receiver] = (),
+    keep_values: bool = False,
+) -> bool:
     """
     Derive what a recording means, store all of it, and end the recording, in the caller's transaction.
 
@@ -58,6 +66,8 @@ def store(session: Session, note: ResultNote, interpreter: Interpreter, *, keep_
         Any number of copies, in any order.
     interpreter : Interpreter
         Derives; the notices that its rules ask for are written in the same transaction.
+    receivers : collection of Receiver
+        Who is configured; a notice to anybody else is dropped.
     keep_values : bool
         Whether entities are stored in clear too.
 
@@ -89,7 +99,8 @@ def store(session: Session, note: ResultNote, interpreter: Interpreter, *, keep_
         )
         write_analysis(session, analysis, source, keep_values=keep_values)
         write_rule_set(session, interpreter.rulebook)
-        write_notices(session, interpreter.notices(analysis, metadata), recording_id=recording.id)
+        notices = addressed(interpreter.notices(analysis, metadata), receivers)
+        write_notices(session, notices, recording_id=recording.id)
     if is_new or recording.state not in {State.DONE, State.NO_SPEECH}:
         _end(session, note)
     return is_new

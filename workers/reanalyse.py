@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 
@@ -21,6 +21,7 @@ from callscope.errors import InvalidResult
 from callscope.logs import configure_logging
 from callscope.meaning.interpret import Interpreter
 from callscope.settings import Settings, load_settings
+from callscope.targets import Receiver, TargetsSource, addressed
 from models import reading, results
 from models.reading import AnalysisKey, StoredHearing
 from models.session import Engine, Session, connected, require_schema, transaction
@@ -77,7 +78,7 @@ def reanalyse_calls(
     interpreter: Interpreter,
     *,
     since: date | None = None,
-    notify: bool = False,
+    receivers: Collection[Receiver] = (),
     keep_values: bool = False,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> Changes:
@@ -92,8 +93,8 @@ def reanalyse_calls(
         With the rules that are asked.
     since : date, optional
         Only calls of this UTC date and later.
-    notify : bool
-        Whether the actions of rules are carried out, as for a new call.
+    receivers : collection of Receiver
+        Who is told by the actions of rules, as of a new call; nobody else, and nobody by default.
     keep_values : bool
         Whether entities are stored in clear too.
     on_batch : callable
@@ -120,8 +121,8 @@ def reanalyse_calls(
                 if not _store(session, heard, analysis, changes, keep_values=keep_values):
                     continue
                 changes.note(findings.get(heard.analysis_id, ()), analysis.meaning.findings)
-                if notify:
-                    notices = interpreter.notices(analysis, heard.metadata)
+                if receivers:
+                    notices = addressed(interpreter.notices(analysis, heard.metadata), receivers)
                     results.write_notices(session, notices, recording_id=heard.recording_id)
         after_id = batch[-1].analysis_id
         on_batch(len(batch))
@@ -193,7 +194,7 @@ def _run(engine: Engine, settings: Settings, *, since: date | None, notify: bool
             engine,
             Interpreter.of(settings),
             since=since,
-            notify=notify,
+            receivers=TargetsSource(settings.targets_file).receivers() if notify else (),
             keep_values=settings.entity_values == "clear",
             on_batch=lambda count: progress.advance(bar, count),
         )

@@ -28,6 +28,7 @@ from callscope.jobs import (
 )
 from callscope.meaning.interpret import InterpreterSource
 from callscope.settings import Settings, load_settings
+from callscope.targets import TargetsSource
 from models import ledger, results
 from models.session import Engine, Session, connect, transaction
 from workers.celery import app
@@ -68,9 +69,12 @@ def note_failed(recording_id: int, packed: str) -> None:
 def store_result(recording_id: int, packed: str) -> None:
     """Derive and store the result, all of it or nothing; one that the tables refuse ends its attempt with why."""
     note, keep_values = unpack(ResultNote, packed), _settings().entity_values == "clear"
-    interpreter = _interpreters().current()
+    interpreter, receivers = _interpreters().current(), _targets().receivers()
     try:
-        _write(recording_id, lambda session: results.store(session, note, interpreter, keep_values=keep_values))
+        _write(
+            recording_id,
+            lambda session: results.store(session, note, interpreter, receivers=receivers, keep_values=keep_values),
+        )
     except InvalidResult as error:
         _log.warning("result_refused", recording_id=recording_id, why=error.why)
         refused = FailureNote(
@@ -118,6 +122,11 @@ def _settings() -> Settings:
 @cache
 def _interpreters() -> InterpreterSource:
     return InterpreterSource(_settings())
+
+
+@cache
+def _targets() -> TargetsSource:
+    return TargetsSource(_settings().targets_file)
 
 
 @cache

@@ -6,7 +6,9 @@ import os
 import socket
 
 from callscope.jobs import RESULTS_QUEUE
+from callscope.meaning.interpret import Interpreter
 from callscope.settings import Settings
+from callscope.targets import load_targets
 from models.session import connected, require_schema
 from workers.celery import app, require_broker
 
@@ -18,8 +20,11 @@ def run_writers(settings: Settings, *, processes: int) -> int:
     Raises
     ------
     ConfigurationFault, BrokerUnavailable, DatabaseUnavailable
-        At start; a writer that runs waits for its servers instead.
+        At start; a writer that runs waits for its servers instead, and keeps the last good rules and receivers.
     """
+    Interpreter.of(settings)
+    if settings.targets_file:
+        load_targets(settings.targets_file)
     require_broker()
     with connected(settings.require_database_url()) as engine:
         require_schema(engine)

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine
+from typing_extensions import override
 
 from callscope.calls import CallAnalysis, CallMetadata, EventKind, Hearing
 from callscope.cli import callscope
@@ -102,6 +103,7 @@ def test_one_call_that_cant_be_derived_costs_no_other(engine: Engine, run_sql: R
     store(engine, 3)
 
     class Failing(Interpreter):
+        @override
         def interpret(self, hearing: Hearing, metadata: CallMetadata) -> CallAnalysis:
             analysis = super().interpret(hearing, metadata)
             if metadata.call_id == "raises":
@@ -127,6 +129,7 @@ def test_a_recording_analysed_again_meanwhile_keeps_its_newest_result(engine: En
     store(engine, 1)
 
     class Late(Interpreter):
+        @override
         def interpret(self, hearing: Hearing, metadata: CallMetadata) -> CallAnalysis:
             with transaction(engine) as session:
                 session.connection().exec_driver_sql("UPDATE analysis SET is_current = false")

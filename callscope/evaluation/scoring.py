@@ -1,73 +1,16 @@
-"""How near an analysis comes to what was really said and heard: a result scored against a reference."""
+"""One analysed call against its reference: how much of it was found."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
 from rapidfuzz.distance import Levenshtein
 
-from callscope.calls import Emotion, Event, EventKind, Language, Role, Segment
-from callscope.errors import UsageError
+from callscope.calls import Event, EventKind, Segment
+from callscope.evaluation.reference import Reference, ReferenceSound, ReferenceTurn
+from callscope.evaluation.texts import normalise
 from callscope.timeline import Interval
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one party said in one go."""
-
-    channel: int
-    role: Role
-    start_ms: int
-    end_ms: int
-    text: str
-    language: Language
-    emotion: Emotion
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceSound:
-    """A sound that a listener hears on a channel."""
-
-    kind: EventKind
-    channel: int
-    start_ms: int
-    end_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceSilence:
-    """A stretch without speech, and whose turn it was."""
-
-    owner: Role
-    start_ms: int
-    end_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceCrosstalk:
-    """A stretch in which both parties speak."""
-
-    start_ms: int
-    end_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The truth about one recording."""
-
-    name: str
-    file: str
-    key: str
-    """Where the telephony system would put it in the bucket."""
-    duration_ms: int
-    turns: tuple[Turn, ...]
-    events: tuple[ReferenceSound, ...]
-    silences: tuple[ReferenceSilence, ...]
-    crosstalks: tuple[ReferenceCrosstalk, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +49,6 @@ class CallScore:
     def cer(self) -> float:
         """Character error rate: edits over characters of the reference."""
         return self.edits / self.characters if self.characters else 0.0
-
-
-def read_reference(path: Path) -> Reference:
-    """
-    Read a reference file.
-
-    Raises
-    ------
-    UsageError
-        It isn't there, or isn't a reference; the message names the first fault.
-    """
-    try:
-        return TypeAdapter(Reference).validate_json(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"the reference {path} can't be read", why=str(error)) from error
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise UsageError(f"{path} is no reference", why=f"{where}: {fault['msg']}") from error
-
-
-def normalise(text: str) -> str:
-    """Return what counts of a text when characters are compared: letters and figures, width and case made equal."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in folded if unicodedata.category(char)[0] in "LN")
 
 
 def score_call(
@@ -208,7 +126,7 @@ def _hits(facts: Iterable[bool]) -> Hits:
     return Hits(sum(outcomes), len(outcomes))
 
 
-def _covering(turn: Turn, segments: Sequence[Segment]) -> Segment | None:
+def _covering(turn: ReferenceTurn, segments: Sequence[Segment]) -> Segment | None:
     when = Interval(turn.start_ms, turn.end_ms)
     on_channel = [s for s in segments if s.channel == turn.channel and s.interval.overlap_ms(when)]
     return max(on_channel, key=lambda s: s.interval.overlap_ms(when), default=None)

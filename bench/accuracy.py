@@ -1,7 +1,7 @@
 """
 Stage "accuracy": what a number format costs in errors, with the demo checkpoint on speech that it was not trained on.
 
-The held-out set is what ``python -m training synthesise`` writes (it needs espeak-ng). Where it isn't there, the turns
+The held-out set is what ``python -m training held-out`` writes (it needs espeak-ng). Where it isn't there, the turns
 of the sample calls stand in, cut at their reference times: far fewer.
 """
 
@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import soundfile
 from rapidfuzz.distance import Levenshtein
@@ -28,7 +29,7 @@ from callscope.timeline import Interval
 from workers.recogniser import load_recogniser
 
 HELDOUT = "held-out set"
-TURNS = "turns of the sample calls: there is no held-out set, `python -m training synthesise` makes it"
+TURNS = "turns of the sample calls: there is no held-out set, `python -m training held-out` makes it"
 
 _CHECKPOINT = "demo"
 _QUICK_UTTERANCES = 20
@@ -196,7 +197,7 @@ def _read(settings: Settings | Missing, utterances: Sequence[Utterance]) -> list
         return recogniser.transcribe([utterance.clip for utterance in utterances])
 
 
-def _read_clip(folder: Path, record: Mapping[str, str]) -> Utterance:
+def _read_clip(folder: Path, record: Mapping[str, Any]) -> Utterance:
     samples, rate = soundfile.read(folder / record["audio"], dtype="int16")
     channel = Channel(samples, rate)
     return Utterance(
@@ -204,7 +205,7 @@ def _read_clip(folder: Path, record: Mapping[str, str]) -> Utterance:
         text=record["text"],
         language=Language(record["language"]),
         emotion=Emotion(record["emotion"]),
-        event=EventKind(record["event"].upper()),
+        event=EventKind(record["events"][0]),
     )
 
 

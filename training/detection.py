@@ -1,15 +1,14 @@
 """What the voice activity detector gets right: scores, the simplest regions from them, held-out figures."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import soundfile
 import torch
 from funasr import AutoModel
 
+from training.heldout import read_heldout
 from training.voices import Signal
 
 _SPEECH_THRESHOLD: Final = 0.5
@@ -101,11 +100,9 @@ def measure_detection(detector: AutoModel, folder: Path) -> DetectionFigures:
     """
     starts, ends = [], []
     utterances = lost = others = fired = 0
-    for line in (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        wave, _ = soundfile.read(folder / record["audio"], dtype="float32")
-        regions = detect_regions(speech_scores(detector, wave))
-        if record["start_ms"] is None:
+    for clip in read_heldout(folder):
+        regions = detect_regions(speech_scores(detector, clip.wave))
+        if clip.speech_ms is None:
             others += 1
             fired += bool(regions)
             continue
@@ -113,8 +110,8 @@ def measure_detection(detector: AutoModel, folder: Path) -> DetectionFigures:
         if not regions:
             lost += 1
             continue
-        starts.append(abs(regions[0][0] - record["start_ms"]))
-        ends.append(abs(regions[-1][1] - record["end_ms"]))
+        starts.append(abs(regions[0][0] - clip.speech_ms[0]))
+        ends.append(abs(regions[-1][1] - clip.speech_ms[1]))
     near = [start <= 100 and end <= 100 for start, end in zip(starts, ends, strict=True)]
     return DetectionFigures(
         utterances, lost, others, fired, float(np.median(starts)), float(np.median(ends)), float(np.mean(near))

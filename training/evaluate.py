@@ -9,17 +9,17 @@ from typing import Any, Final
 
 import av
 import numpy as np
-import soundfile
 import torch
 from av.audio.frame import AudioFrame
 from funasr import AutoModel
 from numpy.typing import NDArray
 from scipy import signal
 
+from callscope.evaluation.texts import character_edits
+from training.heldout import read_heldout
 from training.voices import SAMPLE_RATE_HZ, Signal
 
 _TAGS: Final = re.compile(r"<\|([^|]*)\|>")
-_IGNORED: Final = re.compile(r"[\s，。？！、,.?!']")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,9 @@ def hear_heldout(recogniser: AutoModel, folder: Path, *, use_itn: bool = True) -
         One a clip.
     """
     heard = []
-    for line in (folder / "manifest.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        wave, _ = soundfile.read(folder / record["audio"], dtype="float32")
-        text, tags = hear(recogniser, wave, use_itn=use_itn)
-        expected = (record["language"], record["emotion"], record["event"])
-        heard.append(Heard(record["text" if use_itn else "plain_text"], text, expected, _three(tags)))
+    for clip in read_heldout(folder):
+        text, tags = hear(recogniser, clip.wave, use_itn=use_itn)
+        heard.append(Heard(clip.text if use_itn else clip.plain_text, text, clip.tags, _three(tags)))
     return heard
 
 
@@ -156,7 +153,7 @@ def read_legs(path: Path) -> Signal:
 
 def error_rate(pairs: Sequence[tuple[str, str]]) -> float:
     """
-    Compute the character error rate, punctuation, spaces and case left out.
+    Compute the character error rate as ``callscope evaluate`` does: punctuation, spaces and case left out.
 
     Parameters
     ----------
@@ -168,12 +165,8 @@ def error_rate(pairs: Sequence[tuple[str, str]]) -> float:
     float
         Edits over characters said; 0 where nothing was said.
     """
-    edits = total = 0
-    for said, heard in pairs:
-        reference, hypothesis = (_IGNORED.sub("", text).lower() for text in (said, heard))
-        edits += _distance(reference, hypothesis)
-        total += len(reference)
-    return edits / total if total else 0.0
+    counted = [character_edits(said, heard) for said, heard in pairs]
+    return sum(edits.total for edits in counted) / max(1, sum(edits.length for edits in counted))
 
 
 def agreement(heard: Iterable[Heard], which: int) -> float:
@@ -226,12 +219,3 @@ def _to_float(frame: AudioFrame) -> Signal:
     if samples.dtype == np.int16:
         samples = samples / np.float32(32_768)
     return samples.astype(np.float32)
-
-
-def _distance(reference: str, hypothesis: str) -> int:
-    row = list(range(len(hypothesis) + 1))
-    for i, expected in enumerate(reference, start=1):
-        previous, row[0] = row[0], i
-        for j, actual in enumerate(hypothesis, start=1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (expected != actual))
-    return row[-1]

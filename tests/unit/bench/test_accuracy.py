@@ -73,7 +73,13 @@ def test_an_engine_is_told_by_its_distance_to_the_exact_one() -> None:
 def test_the_held_out_set_is_read_by_its_manifest(tmp_path: Path) -> None:
     channel = babble(700, seed=2)
     soundfile.write(tmp_path / "0000.wav", channel.samples, channel.sample_rate_hz)
-    record = {"audio": "0000.wav", "text": "", "language": "nospeech", "emotion": "EMO_UNKNOWN", "event": "Event_UNK"}
+    record = {
+        "audio": "0000.wav",
+        "text": "",
+        "language": "nospeech",
+        "emotion": "EMO_UNKNOWN",
+        "events": ["EVENT_UNK"],
+    }
     (tmp_path / "manifest.jsonl").write_text(json.dumps(record) + "\n", encoding="utf-8")
     material, [read] = find_utterances(tmp_path)
     assert material == HELDOUT

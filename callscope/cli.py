@@ -47,6 +47,7 @@ COMMANDS = {
     "compare": CommandEntry("reports.compare:compare_command", "Say what changed between two analysis versions."),
     "notify": CommandEntry("reports.outbox.cli:notify", "Send webhooks and mail from the outbox."),
     "outbox": CommandEntry("reports.outbox.cli:outbox", "List messages to others, replay dead ones, try a receiver."),
+    "evaluate": CommandEntry("workers.evaluate:evaluate_manifest", "Measure the recogniser on a labelled manifest."),
     "bench": CommandEntry("bench.cli:bench", "Measure callscope beside stock FunASR and others."),
 }
 

@@ -1,4 +1,10 @@
-"""How near an analysis comes to what was really said and heard: a result scored against a reference."""
+"""
+How near callscope comes to what was really said and heard.
+
+`reference` and `scoring` hold one call to its reference: the demo and the tests. The rest is `callscope evaluate`:
+`manifest` (what people labelled), `observe` (a row's labels beside what was heard), `measure` (observations to
+`figures`), and `screen` and `page` (figures for people).
+"""
 
 from __future__ import annotations
 

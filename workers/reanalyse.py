@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import click
 import structlog
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -172,7 +172,7 @@ def reanalyse(*, since: datetime | None, notify: bool, as_json: bool) -> None:
         require_schema(engine)
         changes = _run(engine, settings, since=since.date() if since else None, notify=notify)
     if as_json:
-        click.echo(json.dumps(asdict(changes), ensure_ascii=False))
+        click.echo(TypeAdapter(Changes).dump_json(changes).decode())
     else:
         out = console()
         out.print(changes.table())

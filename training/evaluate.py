@@ -15,7 +15,7 @@ from funasr import AutoModel
 from numpy.typing import NDArray
 from scipy import signal
 
-from callscope.evaluation.texts import character_edits
+from callscope.evaluation.edits import character_edits
 from training.heldout import read_heldout
 from training.voices import SAMPLE_RATE_HZ, Signal
 

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from callscope.calls import Language
+from callscope.evaluation.edits import Edits, character_edits, word_edits
 from callscope.evaluation.observe import Observation
 from callscope.evaluation.resample import Counts, Estimate, resample, resample_shares
-from callscope.evaluation.texts import Edits, character_edits, word_edits
 
 BY_WORDS: Final = frozenset({Language.EN})
 """Languages that are compared by words too; the others part theirs by rules that no two tools share, or not at all."""

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callscope.evaluation.texts import Edits, character_edits, normalise, word_edits, words
+from callscope.evaluation.edits import Edits, character_edits, word_edits
+from callscope.evaluation.texts import normalise, words
 
 pytestmark = pytest.mark.unit
 

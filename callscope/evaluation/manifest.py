@@ -62,7 +62,7 @@ class SoundLabel(_Stretch):
 class SilenceLabel(_Stretch):
     """A stretch in which nobody speaks."""
 
-    owner: Role | None = None
+    owner: Role = Role.UNKNOWN
     """Whose turn it was."""
 
 

@@ -335,7 +335,11 @@ def _match(labels: Sequence[SilenceLabel | CrosstalkLabel] | None, events: Seque
         if event := next((event for event in free if _is_same(label, event)), None):
             free.remove(event)
             matches.append((label, event))
-    owned = [(label.owner, event.owner) for label, event in matches if isinstance(label, SilenceLabel) and label.owner]
+    owned = [
+        (label.owner, event.owner)
+        for label, event in matches
+        if isinstance(label, SilenceLabel) and label.owner is not Role.UNKNOWN
+    ]
     return Boundaries(
         start_errors_ms=tuple(event.start_ms - label.start_ms for label, event in matches),
         end_errors_ms=tuple(event.end_ms - label.end_ms for label, event in matches),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rapidfuzz.distance import Levenshtein
 
-from callscope.calls import Event, EventKind, Segment
+from callscope.calls import Event, EventKind, Role, Segment
 from callscope.evaluation.reference import Reference, ReferenceSound, ReferenceTurn
 from callscope.evaluation.texts import normalise
 from callscope.timeline import Interval
@@ -42,7 +42,7 @@ class CallScore:
     roles: Hits
     events: Hits
     silences: Hits
-    """Found within the tolerance at both ends, with the right owner."""
+    """Found within the tolerance at both ends, with the right owner where the reference knows it."""
     crosstalks: Hits
 
     @property
@@ -70,7 +70,8 @@ def score_call(
     -------
     CallScore
         Text is compared channel by channel in the order of time, so a turn that was cut in two costs nothing. The
-        language, emotion and role of a turn are those of the segment that covers most of it.
+        language, emotion and role of a turn are those of the segment that covers most of it. A role or owner that the
+        reference doesn't know is not asked for.
     """
     edits = characters = 0
     for channel in sorted({turn.channel for turn in reference.turns} | {s.channel for s in segments}):
@@ -84,12 +85,12 @@ def score_call(
         characters=characters,
         languages=_hits(s is not None and s.language is turn.language for turn, s in covering),
         emotions=_hits(s is not None and s.emotion is turn.emotion for turn, s in covering),
-        roles=_hits(s is not None and s.role is turn.role for turn, s in covering),
+        roles=_hits(s is not None and s.role is turn.role for turn, s in covering if turn.role is not Role.UNKNOWN),
         events=_hits(_is_heard(sound, events) for sound in reference.events),
         silences=_hits(
             any(
                 event.kind is EventKind.SILENCE
-                and event.owner is silence.owner
+                and silence.owner in {event.owner, Role.UNKNOWN}
                 and _is_near(silence.start_ms, silence.end_ms, event.start_ms, event.end_ms, tolerance_ms)
                 for event in events
             )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,10 +87,17 @@ def test_a_turn_without_a_segment_misses_every_fact() -> None:
         (ReferenceSilence(Role.CUSTOMER, 1_251, 2_800), 0),
         (ReferenceSilence(Role.CUSTOMER, 1_000, 2_549), 0),
         (ReferenceSilence(Role.AGENT, 1_000, 2_800), 0),
+        (ReferenceSilence(Role.UNKNOWN, 1_000, 2_800), 1),
     ],
 )
 def test_a_silence_is_found_near_both_ends_with_its_owner(silence: ReferenceSilence, found: int) -> None:
     assert score(a_reference(silences=(silence,)), an_analysis()).silences == Hits(found, 1)
+
+
+def test_a_role_that_the_reference_does_not_know_is_not_asked_for() -> None:
+    reference = a_reference()
+    unknown = replace(reference, turns=tuple(replace(turn, role=Role.UNKNOWN) for turn in reference.turns))
+    assert score(unknown, an_analysis()).roles == Hits(0, 0)
 
 
 def test_what_was_not_heard_is_missed() -> None:

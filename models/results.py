@@ -430,7 +430,8 @@ def _segment_rows(segments: Sequence[Segment]) -> Iterator[Row]:
             segment.language,
             segment.event,
             segment.event_probability,
-            _json([{**asdict(word), "text": storable(word.text)} for word in segment.words]),
+            # Not by `asdict`, which copies deeply: words are most of what is stored.
+            _json([{"text": storable(w.text), "start_ms": w.start_ms, "end_ms": w.end_ms} for w in segment.words]),
             segment.loudness_dbfs,
             segment.is_speech,
             _json(dict(segment.event_distribution)),

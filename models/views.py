@@ -1,15 +1,17 @@
 """
-What analysts are promised: three views whose columns stay when the tables change.
+What analysts are promised: views whose columns stay when the tables change.
 
 All of them speak of the current analysis of each recording: the newest one. The SQL here is the newest; migrations
-keep frozen copies,
-and a test holds the migrated database to this file.
+keep frozen copies, and a test holds the migrated database to this file. Those named `report_` are the reports of
+`models.reports` by the day, from the same figures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from models import figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,4 +226,106 @@ JOIN recording ON recording.id = analysis.recording_id
 """,
 )
 
-VIEWS = (CALL_SUMMARY, EMOTION_TIMELINE, EVENT_LIST)
+OF_DAY = {"call_date": "UTC date of the calls; name it in every query"}
+OF_QUEUE = {**OF_DAY, "queue": "telephony queue that the calls came through"}
+OF_AGENT = {**OF_DAY, "agent_id": "agent who took the calls", "queue": OF_QUEUE["queue"]}
+FINDINGS = {severity: f"findings of severity {severity}" for severity in figures.SEVERITIES}
+
+
+def _daily(source: str, told: str, by: str, where: str = "true") -> str:
+    """Return the query of a report's view: its figures for each group, and a group is of one day."""
+    return f"\nSELECT {by},{told}\nFROM ({source}) AS fact\nWHERE {where}\nGROUP BY {by}\n"
+
+
+REPORT_ANGER_AFTER_SILENCE = View(
+    name="report_anger_after_silence",
+    comment="how much anger follows an agent's silence, by day, queue, agent, reason",
+    columns={
+        **OF_QUEUE,
+        "agent_id": "agent who took the calls",
+        "reason": "reason of the call, as telephony tells in its metadata",
+        "anger_bursts": "customers' bursts of anger",
+        "after_silence": "of these, those that follow an agent's silence of 1.2 s or more",
+        "share_after_silence": "the same as a share, in [0, 1]",
+        "mean_silence_ms": "mean length of the silences that they follow, in ms",
+    },
+    query=_daily(
+        figures.BURSTS, figures.anger_figures(), "call_date, queue, agent_id, reason", where="emotion = 'ANGRY'"
+    ),
+)
+
+REPORT_SOOTHING = View(
+    name="report_soothing",
+    comment="how agents took their customers' bursts of anger and sadness, by day, agent, queue",
+    columns={
+        **OF_AGENT,
+        "bursts": "customers' bursts of anger or sadness",
+        "good": "of these, those that the agent soothed",
+        "poor": "of these, those that were met without softening, and a silence followed",
+        "open": "of these, those of which neither can be told",
+        "success_rate": "good over good and poor, in [0, 1]; null where nothing is decided",
+        "anger_bursts": "bursts of anger among them",
+        "mean_silence_after_ms": "mean agent's silence after a burst of anger, none counted as 0, in ms",
+        "softened": "bursts after which happiness or laughter followed the reply",
+        "mean_softening_ms": "mean time from the agent's reply to that, in ms",
+    },
+    query=_daily(figures.BURSTS, figures.SOOTHING_FIGURES, "call_date, agent_id, queue"),
+)
+
+REPORT_HOT_WORDS = View(
+    name="report_hot_words",
+    comment="words that carry meaning, and how often they come with anger, by day, queue, language, word",
+    columns={
+        **OF_QUEUE,
+        "language": "zh, en, yue, ja or ko",
+        "word": "the word, in lower case",
+        "mentions": "times it is said",
+        "calls": "calls that say it",
+        "angry_mentions": "mentions in a customer's angry segments",
+        "share_angry": "the same as a share of the mentions, in [0, 1]",
+    },
+    query=_daily(figures.WORDS, figures.word_figures(), "call_date, queue, language, word"),
+)
+
+REPORT_AGENTS = View(
+    name="report_agents",
+    comment="how agents speak and how their customers feel, by day, agent, queue",
+    columns={
+        **OF_AGENT,
+        "calls": "calls with an analysis",
+        "talk_share": "the agent's part of what both say, in [0, 1]",
+        "mean_response_ms": "mean over the calls of the agent's mean delay of a reply, in ms",
+        "interruptions": "times the agent came in and the customer stopped",
+        "silence_share": "silence as a share of the calls' length, in [0, 1]",
+        "units_per_s": "mean over the calls of the agent's talk speed: characters, or words of en, a second",
+        "anger_bursts": "customers' bursts of anger",
+        "anger_per_call": "bursts of anger a call",
+        "success_rate": "bursts soothed over bursts decided, in [0, 1]; null where nothing is decided",
+        **FINDINGS,
+        "service_score": f"mean score on the scorecard {figures.SERVICE} over its maximum, in [0, 1]",
+    },
+    query=_daily(figures.FACTS, figures.AGENT_FIGURES, "call_date, agent_id, queue", where="is_dead IS NULL"),
+)
+
+REPORT_BRIEF = View(
+    name="report_brief",
+    comment="a day of the whole contact centre",
+    columns={
+        **OF_DAY,
+        "calls": "calls with an analysis",
+        "talk_ms": "speech of agents and customers together, in ms",
+        "angry_calls": "calls with a burst of anger",
+        "anger_share": "the same as a share of the calls, in [0, 1]",
+        "anger_bursts": "customers' bursts of anger",
+        "after_silence": "of these, those that follow an agent's silence of 1.2 s or more",
+        "share_after_silence": "the same as a share, in [0, 1]",
+        "success_rate": "bursts soothed over bursts decided, in [0, 1]; null where nothing is decided",
+        **FINDINGS,
+        "dead": "recordings that were given up",
+    },
+    query=_daily(figures.FACTS, figures.DAY_FIGURES, "call_date"),
+)
+
+REPORTS = (REPORT_ANGER_AFTER_SILENCE, REPORT_SOOTHING, REPORT_HOT_WORDS, REPORT_AGENTS, REPORT_BRIEF)
+
+VIEWS = (CALL_SUMMARY, EMOTION_TIMELINE, EVENT_LIST, *REPORTS)

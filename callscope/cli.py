@@ -40,6 +40,9 @@ COMMANDS = {
     "reanalyse": CommandEntry("workers.reanalyse:reanalyse", "Derive stored calls anew, after rules have changed."),
     "audit": CommandEntry("producer.cli:audit", "Prove that nothing was lost and nothing is doubled."),
     "dead": CommandEntry("producer.cli:dead", "List dead recordings and replay them."),
+    "report": CommandEntry(
+        "reports.builtin.cli:report", "Anger after silence, soothing, the brief, hot words, agents."
+    ),
     "rules": CommandEntry("callscope.meaning.rules.cli:rules", "Check rules, list them, describe their form."),
     "export": CommandEntry(
         "reports.export.cli:export", "Write tables or one call to files: CSV, Parquet, vCon, subtitles."

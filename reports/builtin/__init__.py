@@ -1,0 +1,1 @@
+"""The built-in reports: what a quality manager asks of the stored calls."""

@@ -35,6 +35,7 @@ STAGES: Mapping[str, str] = {
     "latency": "bench.latency",
     "end-to-end": "bench.cluster",
     "meaning": "bench.meaning",
+    "reports": "bench.reports",
 }
 """In the order in which they run; each module has a function `run`."""
 

@@ -52,6 +52,7 @@ def is_healthy(name: str, secrets: Path) -> bool:
 def test_a_writer_is_healthy_while_it_answers(secrets: Path, database_url: str, broker_url: str) -> None:
     (secrets / "database_url").write_text(database_url)
     (secrets / "broker_url").write_text(broker_url)
+    (secrets / "targets").write_text("")
     assert not is_healthy("writer", secrets)
     with running("writer", secrets, service("writer").command) as writer:
         wait_for(lambda: is_healthy("writer", secrets))

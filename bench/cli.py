@@ -39,13 +39,16 @@ STAGES: Mapping[str, str] = {
 }
 """In the order in which they run; each module has a function `run`."""
 
+SPEED = tuple(stage for stage in STAGES if stage not in {"meaning", "reports"})
+"""What a run does when nobody says; the others read no sound."""
+
 _SHAPES = {"published": PUBLISHED, "tiny": QUICK}
 _SEED = 1
 _SHOWN_CALLS = 100
 
 
 @click.command()
-@click.option("--stages", default=",".join(STAGES), show_default=True, help="Which stages, separated by commas.")
+@click.option("--stages", default=",".join(SPEED), show_default=True, help="Which stages; also meaning, reports.")
 @click.option("--recordings", help="End to end: so many beside stock, then so many alone.  [default: by profile]")
 @click.option("--device", help="cpu, or cuda:0.  [default: CALLSCOPE_DEVICE]")
 @recogniser_options

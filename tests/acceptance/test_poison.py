@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from callscope.evaluation import read_reference
 from callscope.settings import Settings
 from models.ledger import State
 from tests.clusters import finished, running_cluster
@@ -14,7 +15,8 @@ from tests.poison import ANALYSED, build_poison_files
 
 pytestmark = pytest.mark.acceptance
 
-SAMPLES = sorted(path for path in (Path(__file__).parents[2] / "samples").iterdir() if path.is_file())
+ROOM = Path(__file__).parents[2] / "samples"
+SAMPLES = [ROOM / read_reference(path).file for path in sorted((ROOM / "reference").glob("*.json"))]
 
 
 def test_each_poison_file_is_dead_with_its_own_code_and_every_sample_done(

@@ -25,7 +25,7 @@ STARTED = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
 @pytest.fixture
 def stored(engine: Engine) -> None:
-    """A call of 10 s: the agent 2 s neutral, the customer 3 s angry in zh and 1 s sad in yue, then a laugh."""
+    """A call of 10 s: the agent 2 s neutral, the customer 3 s angry in zh and 1 s sad in yue, then a laugh in a silence."""
     with transaction(engine) as session:
         ensure_months(session, STARTED.date(), STARTED.date())
     told = CallMetadata(call_id="c-1", agent_id="a-7", queue="refunds", direction="inbound", started_at=STARTED)
@@ -59,7 +59,7 @@ def test_call_summary(run_sql: RunSql) -> None:
     ) == [
         (
             *("a.wav", "c-1", "a-7", "refunds", "inbound", "2026-11-02", STARTED, "done", "demo-0123abcd", 9_000),
-            *(["zh", "yue"], 4, 4, 2, 3_500, 1, 500, 2_000, 4_000, "ANGRY"),
+            *(["zh", "yue"], 4, 5, 2, 3_500, 1, 500, 2_000, 4_000, "ANGRY"),
             {"ANGRY": 0.5, "NEUTRAL": 0.3333, "SAD": 0.1667},
             {"ANGRY": 0.75, "SAD": 0.25},
         )
@@ -104,9 +104,10 @@ def test_event_list_is_of_the_newest_analysis(run_sql: RunSql) -> None:
         "SELECT event_no, kind, origin, owner, channel, start_ms, start_s, duration_s FROM event_list ORDER BY event_no"
     ) == [
         (0, "CROSSTALK", "derived", "customer", None, 1_500, Decimal("1.500"), Decimal("0.500")),
-        (1, "SILENCE", "derived", "agent", None, 4_500, Decimal("4.500"), Decimal("2.000")),
-        (2, "SILENCE", "derived", "agent", None, 7_500, Decimal("7.500"), Decimal("1.500")),
-        (3, "LAUGHTER", "model", "agent", 0, 8_000, Decimal("8.000"), Decimal("1.000")),
+        (1, "INTERRUPTION", "derived", "customer", 1, 1_500, Decimal("1.500"), Decimal("0.500")),
+        (2, "SILENCE", "derived", "agent", None, 4_500, Decimal("4.500"), Decimal("2.000")),
+        (3, "SILENCE", "derived", "agent", None, 7_500, Decimal("7.500"), Decimal("1.500")),
+        (4, "LAUGHTER", "model", "agent", 0, 8_000, Decimal("8.000"), Decimal("1.000")),
     ]
 
 

@@ -25,7 +25,7 @@ STARTED = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
 @pytest.fixture
 def stored(engine: Engine) -> None:
-    """A call of 10 s: the agent 2 s neutral, the customer 3 s angry in zh and 1 s sad in yue, then a laugh in a silence."""
+    """A call: the agent 2 s neutral, the customer 3 s angry in zh and 1 s sad in yue, then a laugh in a silence."""
     with transaction(engine) as session:
         ensure_months(session, STARTED.date(), STARTED.date())
     told = CallMetadata(call_id="c-1", agent_id="a-7", queue="refunds", direction="inbound", started_at=STARTED)

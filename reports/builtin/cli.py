@@ -59,16 +59,22 @@ class _Output:
     as_csv: bool
     section: str | None
     html: str | None
+    parquet: Path | None
     output: Path | None
 
     def check(self) -> None:
         """Refuse what excludes each other."""
-        if sum((self.as_json, self.as_csv, self.html is not None)) > 1:
-            raise UsageError("--json, --csv and --html exclude each other", why="a report is put out in one form")
-        if self.html is not None and self.output is not None:
-            raise UsageError("--html and --output exclude each other", why="--html names its file itself")
-        if self.section is not None and not self.as_csv:
-            raise UsageError("--section goes with --csv", why="every other form holds all tables")
+        named = self.html is not None or self.parquet is not None
+        if sum((self.as_json, self.as_csv, self.html is not None, self.parquet is not None)) > 1:
+            raise UsageError(
+                "--json, --csv, --html and --parquet exclude each other", why="a report is put out in one form"
+            )
+        if named and self.output is not None:
+            raise UsageError(
+                "--output and --html or --parquet exclude each other", why="each of them names its file itself"
+            )
+        if self.section is not None and not (self.as_csv or self.parquet):
+            raise UsageError("--section goes with --csv or --parquet", why="every other form holds all tables")
 
 
 def _of_calls(command: _Command) -> _Command:
@@ -107,16 +113,24 @@ def _with_output(command: _Command) -> _Command:
 
     @functools.wraps(command)
     def called(
-        *, as_json: bool, as_csv: bool, section: str | None, html: str | None, output: Path | None, **others: object
+        *,
+        as_json: bool,
+        as_csv: bool,
+        section: str | None,
+        html: str | None,
+        parquet: Path | None,
+        output: Path | None,
+        **others: object,
     ) -> None:
-        command(output=_Output(as_json, as_csv, section, html, output), **others)
+        command(output=_Output(as_json, as_csv, section, html, parquet, output), **others)
 
     return _options(
         called,
         click.option("--json", "as_json", is_flag=True, help="The whole report as one JSON object."),
         click.option("--csv", "as_csv", is_flag=True, help="One table as CSV."),
-        click.option("--section", help="Which table --csv prints.  [default: the first]"),
+        click.option("--section", help="Which table --csv and --parquet hold.  [default: the first]"),
         click.option("--html", metavar="FILE|-", help="A page that can be mailed; -: on standard output."),
+        click.option("--parquet", type=click.Path(path_type=Path, dir_okay=False), help="One table as a Parquet file."),
         click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write into this file instead."),
     )
 
@@ -388,6 +402,8 @@ def _told_if_empty(session: Session, document: Document) -> Document:
 def _put_out(document: Document, output: _Output) -> None:
     if output.html is not None:
         _write(render.as_html(document), None if output.html == "-" else Path(output.html))
+    elif output.parquet is not None:
+        _write(render.as_parquet(document, _section(document, output.section)), output.parquet)
     elif output.as_json:
         _write(render.as_json(document) + "\n", output.output)
     elif output.as_csv:
@@ -407,11 +423,11 @@ def _section(document: Document, name: str | None) -> Section:
     return named[name]
 
 
-def _write(text: str, path: Path | None) -> None:
+def _write(content: str | bytes, path: Path | None) -> None:
     if path is None:
-        click.echo(text, nl=False)
+        click.echo(content, nl=False)
         return
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
     except OSError as error:
         raise UsageError(f"{path} can't be written", why=error.strerror or str(error)) from error

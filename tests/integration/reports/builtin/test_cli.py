@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
@@ -218,6 +219,17 @@ def test_csv_is_of_one_table(ask: Ask) -> None:
     ]
     bursts = list(csv.DictReader(io.StringIO(ask("soothing", *PERIOD, "--csv", "--section", "bursts").stdout)))
     assert [(row["key"], row["at_ms"]) for row in bursts] == [("late.wav", "83900"), ("damaged.wav", "2000")]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_table_is_a_parquet_file_too(ask: Ask, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "table.parquet"
+    for section, rows in told(ask(name, *period_of(name), "--json"))["sections"].items():
+        assert ask(name, *period_of(name), "--parquet", str(file), "--section", section).exit_code == 0
+        table = pq.read_table(file)
+        assert set(table.column_names) == FIELDS[name][section]
+        assert table.to_pylist() == rows
+        assert all(field.metadata[b"comment"] for field in table.schema)
 
 
 def test_output_goes_to_a_file(ask: Ask, tmp_path: Path) -> None:

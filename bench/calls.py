@@ -57,7 +57,7 @@ class Profile:
     mean_ms: int
     """Mean duration of a call."""
     recordings: tuple[int, ...]
-    """End to end: how many beside stock FunASR, then how many by callscope alone."""
+    """End to end: how many beside stock FunASR; then each of them by callscope alone."""
     paired_files: int
     """File to result: how many recordings beside stock FunASR."""
     files: int

@@ -49,7 +49,7 @@ _SHOWN_CALLS = 100
 
 @click.command()
 @click.option("--stages", default=",".join(SPEED), show_default=True, help="Which stages; also meaning, reports.")
-@click.option("--recordings", help="End to end: so many beside stock, then so many alone.  [default: by profile]")
+@click.option("--recordings", help="End to end: so many beside stock; then each alone.  [default: by profile]")
 @click.option("--device", help="cpu, or cuda:0.  [default: CALLSCOPE_DEVICE]")
 @recogniser_options
 @click.option("--threads", type=click.IntRange(min=1), help="Cores for each contender.  [default: all]")

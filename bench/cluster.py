@@ -106,8 +106,8 @@ class EndToEnd:
     callscope: Run
     stock: Run | Missing
     """The same recordings."""
-    longer: tuple[Run, ...]
-    """More recordings, by callscope alone."""
+    alone: tuple[Run, ...]
+    """By callscope alone, each in one go: as many recordings as beside stock, then more."""
     setup: StockSetup | Missing
     audited: int
     """Recordings of which the audit found everything in order."""
@@ -118,13 +118,12 @@ class EndToEnd:
 
     def as_data(self) -> dict[str, object]:
         """Return the stage's part of the JSON document."""
-        runs = (self.callscope, *self.longer)
         return {
-            CALLSCOPE: {**self.callscope.as_data(), "runs": {str(run.recordings): run.as_data() for run in runs}},
+            CALLSCOPE: {**self.callscope.as_data(), "runs": {str(run.recordings): run.as_data() for run in self.alone}},
             STOCK: {**self.stock.as_data(), "setup": self.setup.as_data()},
             **times(self.callscope.speed, self._stock_speed),
             "linearity": {
-                str(run.recordings): round(run.speed.rtfx / self.callscope.speed.rtfx, 3) for run in self.longer
+                str(run.recordings): round(run.speed.rtfx / self.alone[0].speed.rtfx, 3) for run in self.alone[1:]
             },
             "audited": self.audited,
         }
@@ -138,7 +137,7 @@ class EndToEnd:
         runs = Table(title="callscope by itself", title_justify="left", header_style="bold")
         for heading in ("recordings", "audio s", "wall s", "RTFx", "worker's peak MB", "growth MB"):
             runs.add_column(heading, justify="right")
-        for run in (self.callscope, *self.longer):
+        for run in self.alone:
             runs.add_row(
                 f"{run.recordings:,}",
                 f"{run.audio_s:,.0f}",
@@ -151,9 +150,9 @@ class EndToEnd:
 
 
 def run(bench: Bench) -> EndToEnd:
-    """Run both clusters on the first of `Bench.recordings`, and callscope's alone on the others."""
+    """Run both clusters on the first of `Bench.recordings` in turns, then callscope alone on each in one go."""
     setup = choose_stock(bench)
-    first, *longer = bench.recordings
+    first = bench.recordings[0]
     chunks = [bench.load.take(min(_CHUNK, first - start), start=start) for start in range(0, first, _CHUNK)]
     prefixes = [f"{PAIRED}-{number}" for number in range(len(chunks))]
     with ExitStack() as stack:
@@ -181,7 +180,7 @@ def run(bench: Bench) -> EndToEnd:
                 bench.progress(f"end to end: {cluster.name} {_told(runs[cluster.name][-1])}")
         audited = sum(cluster.audit(WARM_UP, *prefixes) for cluster in clusters)
         alone = []
-        for count in longer:
+        for count in bench.recordings:
             prefix, files = f"{LONG}-{count}", bench.load.take(count)
             ours.upload(prefix, files)
             alone.append(ours.measure(prefix, files))
@@ -190,7 +189,7 @@ def run(bench: Bench) -> EndToEnd:
     return EndToEnd(
         callscope=_sum(runs[CALLSCOPE]),
         stock=_sum(runs[STOCK]) if isinstance(setup, StockSetup) else setup,
-        longer=tuple(alone),
+        alone=tuple(alone),
         setup=setup,
         audited=audited,
     )

@@ -35,7 +35,7 @@ class Bench:
     quick: bool
     """A run for the tests: the smallest load that still shows everything."""
     recordings: tuple[int, ...]
-    """End to end: how many beside stock FunASR, then how many by callscope alone."""
+    """End to end: how many beside stock FunASR; then each of them by callscope alone."""
     paired_files: int
     """File to result: how many recordings beside stock FunASR."""
     files: int

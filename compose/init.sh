@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")"
 
 [ -e .env ] || cp .env.example .env
-mkdir -p checkpoints
+mkdir -p checkpoints rules
 # Nobody else on this host gets into the folder; inside, the files must be readable to each container's own user.
 mkdir -p -m 700 secrets
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from callscope.calls import (
     CallMetadata,
     Entity,
     Finding,
+    Hearing,
     Notice,
     Role,
     Score,
@@ -90,7 +91,7 @@ def store(
     is_new = find_version(session, note.recording_id, interpreter.version(note.hearing)) is None
     if is_new:
         metadata = call_metadata(recording)
-        analysis = _interpret(note, interpreter, metadata)
+        analysis = _interpret(note.recording_id, _storable(note.hearing), interpreter, metadata)
         source = Source(
             recording_id=recording.id,
             call_date=recording.call_date,
@@ -106,13 +107,31 @@ def store(
     return is_new
 
 
-def _interpret(note: ResultNote, interpreter: Interpreter, metadata: CallMetadata) -> CallAnalysis:
+def _storable(hearing: Hearing) -> Hearing:
+    """Return a hearing whose texts Postgres takes: what is derived counts the characters that are stored."""
+    return replace(
+        hearing,
+        segments=tuple(
+            replace(
+                segment,
+                text=storable(segment.text),
+                words=tuple(
+                    word if (text := storable(word.text)) == word.text else replace(word, text=text)
+                    for word in segment.words
+                ),
+            )
+            for segment in hearing.segments
+        ),
+    )
+
+
+def _interpret(recording_id: int, hearing: Hearing, interpreter: Interpreter, metadata: CallMetadata) -> CallAnalysis:
     try:
-        return interpreter.interpret(note.hearing, metadata)
+        return interpreter.interpret(hearing, metadata)
     except Exception as error:
         # A note that ends in nothing would cost its recording every attempt, and nobody would learn why.
         raise InvalidResult(
-            f"what recording {note.recording_id} means can't be derived", why=f"{type(error).__name__}: {error}"
+            f"what recording {recording_id} means can't be derived", why=f"{type(error).__name__}: {error}"
         ) from error
 
 
@@ -426,12 +445,12 @@ def _segment_rows(segments: Sequence[Segment]) -> Iterator[Row]:
             segment.role,
             segment.start_ms,
             segment.end_ms,
-            storable(segment.text),
+            segment.text,
             segment.language,
             segment.event,
             segment.event_probability,
             # Not by `asdict`, which copies deeply: words are most of what is stored.
-            _json([{"text": storable(w.text), "start_ms": w.start_ms, "end_ms": w.end_ms} for w in segment.words]),
+            _json([{"text": w.text, "start_ms": w.start_ms, "end_ms": w.end_ms} for w in segment.words]),
             segment.loudness_dbfs,
             segment.is_speech,
             _json(dict(segment.event_distribution)),

@@ -174,10 +174,10 @@ def test_bf16_reads_nearly_what_fp32_reads(ours: BatchingRecogniser, folder: Pat
         assert halved.engine == "torch-bf16"
         for mine, exact in zip(halved.transcribe(clips), ours.transcribe(clips), strict=True):
             assert mine.emotion_distribution == pytest.approx(exact.emotion_distribution, abs=0.02)
+            assert mine.emotion_distribution != exact.emotion_distribution
         channels = [babble(ms, seed=ms) for ms in (3_000, 25_000)]
         for scores, exact_scores in zip(halved.speech_scores(channels), ours.speech_scores(channels), strict=True):
             np.testing.assert_allclose(scores, exact_scores, atol=0.02)
-            assert not np.array_equal(scores, exact_scores)
 
 
 @pytest.mark.parametrize("engine", ["auto", "torch", "funasr"])

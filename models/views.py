@@ -1,7 +1,7 @@
 """
 What analysts are promised: views whose columns stay when the tables change.
 
-All of them speak of the current analysis of each recording: the newest one. The SQL here is the newest; migrations
+All of them speak of the current analysis of each recording. The SQL here is the newest; migrations
 keep frozen copies, and a test holds the migrated database to this file. Those named `report_` are the reports of
 `models.reports` by the day, from the same figures.
 """

@@ -16,12 +16,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from callscope.exports.cells import safe_cell
 from models.reports import Moment
 from reports.builtin.document import NOTE, Column, Document, Section, Unit, Value
 from reports.builtin.show import BAR_CELLS, bar, cell, plain
-
-_FORMULA = ("=", "+", "-", "@")
-"""A spreadsheet reads a cell that begins so as a formula."""
 
 _MOMENT_TYPES = {"recording_id": pa.int64(), "key": pa.string(), "at_ms": pa.int64(), "link": pa.string()}
 _MOMENT = tuple(_MOMENT_TYPES)
@@ -114,10 +112,7 @@ def _fields(document: Document, section: Section, row: tuple[Value, ...]) -> Ite
 
 
 def _harmless(value: str | float | None) -> str | float | None:
-    if not isinstance(value, str):
-        return value
-    text = plain(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return safe_cell(plain(value)) if isinstance(value, str) else value
 
 
 def as_screen(document: Document) -> RenderableType:

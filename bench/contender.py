@@ -27,7 +27,7 @@ from callscope.logs import configure_logging
 from callscope.meaning.interpret import Interpreter
 from callscope.settings import Settings, load_settings
 from workers.devices import recordings_in_flight
-from workers.offline import analyse_file
+from workers.offline import analyse_file, hear_file
 from workers.recogniser import load_recogniser
 from workers.recogniser.recogniser import BatchingRecogniser
 
@@ -190,16 +190,28 @@ def _load_stock(settings: Settings, *, batch_size_s: int) -> Callable[[list[str]
     return _answering(ENGINE, lambda paths: [len(stock.analyse(path).segments) for path in paths], lambda: None)
 
 
-def _load_callscope(
-    settings: Settings, load: Callable[[Settings], BatchingRecogniser]
+def _load_callscope(settings: Settings) -> Callable[[list[str]], object]:
+    recogniser, interpreter = load_recogniser(settings), Interpreter.of(settings)
+    return _side_by_side(
+        settings,
+        recogniser,
+        lambda path: len(analyse_file(path, recogniser, settings, interpreter).hearing.segments),
+    )
+
+
+def _load_host(settings: Settings) -> Callable[[list[str]], object]:
+    """Do what a worker does; deriving is the writers' part."""
+    recogniser = instant_recogniser(settings)
+    return _side_by_side(settings, recogniser, lambda path: len(hear_file(path, recogniser, settings).segments))
+
+
+def _side_by_side(
+    settings: Settings, recogniser: BatchingRecogniser, analyse: Callable[[Path], int]
 ) -> Callable[[list[str]], object]:
-    recogniser, interpreter = load(settings), Interpreter.of(settings)
     pool = ThreadPoolExecutor(recordings_in_flight(settings))
     return _answering(
         recogniser.engine,
-        lambda paths: list(
-            pool.map(lambda path: len(analyse_file(path, recogniser, settings, interpreter).hearing.segments), paths)
-        ),
+        lambda paths: list(pool.map(analyse, paths)),
         lambda: recogniser.statistics()["read"].padding,
     )
 
@@ -214,9 +226,9 @@ def main() -> None:
     configure_logging(settings)
     match arguments.kind:
         case "callscope":
-            serve(lambda: _load_callscope(settings, load_recogniser))
+            serve(lambda: _load_callscope(settings))
         case "host":
-            serve(lambda: _load_callscope(settings, instant_recogniser))
+            serve(lambda: _load_host(settings))
         case _:
             serve(lambda: _load_stock(settings, batch_size_s=arguments.batch_size_s))
 

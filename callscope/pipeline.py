@@ -31,7 +31,7 @@ from callscope.settings import Settings
 from callscope.sound.audio import Audio
 from callscope.sound.frames import Powers, frame_powers, to_levels
 from callscope.sound.leaks import compare_channels, remove_leaks
-from callscope.sound.pitch import PitchSlope, end_pitch
+from callscope.sound.pitch import PitchSlope, end_pitches
 from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, level_slope_db_s, loudness_dbfs
 from callscope.timeline import Interval
 
@@ -159,10 +159,7 @@ def listen(
 
     on_stage(Stage.MEASURE)
     transcribed = clock()
-    segments = [
-        _segment(region, clip, transcript, powers[region.channel], options=options)
-        for region, clip, transcript in zip(regions, clips, transcripts, strict=True)
-    ]
+    segments = _segments(regions, clips, transcripts, powers, options=options)
     return Hearing(
         checkpoint=recogniser.checkpoint,
         engine=recogniser.engine,
@@ -226,11 +223,43 @@ def _pad(regions: Sequence[_Region], *, padding_ms: int, duration_ms: int) -> li
     return [Interval(start_ms, end_ms) for start_ms, end_ms in zip(starts_ms, ends_ms, strict=True)]
 
 
+def _segments(
+    regions: Sequence[_Region],
+    clips: Sequence[Clip],
+    transcripts: Sequence[Transcript],
+    powers: Sequence[Powers],
+    *,
+    options: AnalysisOptions,
+) -> list[Segment]:
+    spoken = list(map(_is_speech, regions, transcripts))
+    voices = [
+        (clip.channel, r.interval) for r, clip, is_speech in zip(regions, clips, spoken, strict=True) if is_speech
+    ]
+    pitches = iter(end_pitches(voices) if options.pitch else ())
+    return [
+        _segment(
+            region,
+            clip,
+            transcript,
+            powers[region.channel],
+            roles=options.channel_roles,
+            pitch=next(pitches, PitchSlope()) if is_speech else PitchSlope(),
+            is_speech=is_speech,
+        )
+        for region, clip, transcript, is_speech in zip(regions, clips, transcripts, spoken, strict=True)
+    ]
+
+
 def _segment(
-    region: _Region, clip: Clip, transcript: Transcript, powers: Powers, *, options: AnalysisOptions
+    region: _Region,
+    clip: Clip,
+    transcript: Transcript,
+    powers: Powers,
+    *,
+    roles: Sequence[Role],
+    pitch: PitchSlope,
+    is_speech: bool,
 ) -> Segment:
-    roles, is_speech = options.channel_roles, _is_speech(region, transcript)
-    pitch = end_pitch(clip.channel, region.interval) if options.pitch and is_speech else PitchSlope()
     return Segment(
         channel=region.channel,
         role=roles[region.channel] if region.channel < len(roles) else Role.UNKNOWN,

@@ -14,12 +14,12 @@ import click
 from pydantic import TypeAdapter
 from rich.table import Table
 
-from callscope.calls import CallAnalysis, Language, Origin
+from callscope.calls import CallAnalysis, CallMetadata, Hearing, Language, Origin
 from callscope.cli import EXIT_FAILED, console, tell
 from callscope.errors import CallscopeError, UsageError
 from callscope.logs import configure_logging
 from callscope.meaning.interpret import Interpreter
-from callscope.pipeline import AnalysisOptions, analyse_recording
+from callscope.pipeline import AnalysisOptions, listen
 from callscope.ports import Recogniser
 from callscope.settings import Settings, load_settings
 from callscope.sound.audio import AudioLimits, decode
@@ -35,16 +35,9 @@ def as_document(analysis: CallAnalysis) -> dict[str, object]:
     return {"version": whole["version"], **whole["hearing"], **whole["meaning"]}
 
 
-def analyse_file(
-    path: Path,
-    recogniser: Recogniser,
-    settings: Settings,
-    interpreter: Interpreter,
-    *,
-    language: Language | None = None,
-) -> CallAnalysis:
+def hear_file(path: Path, recogniser: Recogniser, settings: Settings, *, language: Language | None = None) -> Hearing:
     """
-    Decode and analyse one file.
+    Decode one file and hear it: a worker's share of an analysis.
 
     Raises
     ------
@@ -55,7 +48,28 @@ def analyse_file(
     """
     audio = decode(path, limits=AudioLimits(max_duration_ms=settings.max_duration_ms))
     options = AnalysisOptions.for_call(settings, audio.facts, language=language)
-    return analyse_recording(audio, recogniser, options, interpreter)
+    return listen(audio, recogniser, options)
+
+
+def analyse_file(
+    path: Path,
+    recogniser: Recogniser,
+    settings: Settings,
+    interpreter: Interpreter,
+    *,
+    language: Language | None = None,
+) -> CallAnalysis:
+    """
+    Hear one file and derive what it means.
+
+    Raises
+    ------
+    PermanentFailure
+        The file isn't a call that can be analysed; the type says why.
+    RecogniserFailed
+        The recogniser raised on it.
+    """
+    return interpreter.interpret(hear_file(path, recogniser, settings, language=language), CallMetadata())
 
 
 def analyse_files(

@@ -10,7 +10,7 @@ import pytest
 
 from callscope.errors import InvalidSetting
 from callscope.ports import NARROWBAND_HZ, SAMPLE_RATE_HZ, Channel
-from callscope.sound.pitch import PitchSlope, end_pitch, warm_up
+from callscope.sound.pitch import PitchSlope, end_pitches, warm_up
 from callscope.timeline import Interval
 from tests.sounds import as_pcm, babble
 from tests.unit.sound.signals import Wave, noise
@@ -35,6 +35,11 @@ def pitch_of(wave: Wave, *, rate_hz: int = NARROWBAND_HZ) -> PitchSlope:
     return end_pitch(channel, Interval(0, channel.duration_ms))
 
 
+def end_pitch(channel: Channel, interval: Interval) -> PitchSlope:
+    (found,) = end_pitches([(channel, interval)])
+    return found
+
+
 @RATES
 @pytest.mark.parametrize("slope_st_s", [-10.0, -4.0, 0.0, 4.0, 10.0])
 @pytest.mark.parametrize("end_hz", [130.0, 180.0, 260.0])
@@ -57,6 +62,17 @@ def test_only_the_interval_counts() -> None:
     wave = np.concatenate([voice(1_000, rate_hz=8_000, end_hz=hz) for hz in (320, 110, 220)])
     found = end_pitch(Channel(as_pcm(wave), 8_000), Interval(1_000, 2_000))
     assert found.median_hz == pytest.approx(110, rel=0.02)
+
+
+def test_each_stretch_is_found_as_if_alone() -> None:
+    channel = babble(60_000, seed=1, sample_rate_hz=8_000)
+    stretches = [
+        (channel, Interval(start_ms, start_ms + 100 + 77 * n)) for n, start_ms in enumerate(range(0, 50_000, 1_300))
+    ]
+    found = end_pitches(stretches)
+    assert found == [end_pitch(*stretch) for stretch in stretches]
+    assert len({pitch.median_hz for pitch in found}) > len(found) // 2
+    assert end_pitches([]) == []
 
 
 def test_pauses_and_consonants_do_not_bend_the_slope() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,10 +107,17 @@ class EndToEnd:
     stock: Run | Missing
     """The same recordings."""
     alone: tuple[Run, ...]
-    """By callscope alone, each in one go: as many recordings as beside stock, then more."""
+    """By callscope alone, each in one go: as many recordings as beside stock, then more, then as many again."""
     setup: StockSetup | Missing
     audited: int
     """Recordings of which the audit found everything in order."""
+
+    @property
+    def linearity(self) -> Mapping[int, float]:
+        """Speed of each longer run against the mean of the two short ones around them, whatever the machine's mood."""
+        before, *longer, after = self.alone
+        short = Speed(before.engine, before.audio_s + after.audio_s, before.wall_s + after.wall_s)
+        return {run.recordings: round(run.speed.rtfx / short.rtfx, 3) for run in longer}
 
     @property
     def _stock_speed(self) -> Speed | Missing:
@@ -119,12 +126,10 @@ class EndToEnd:
     def as_data(self) -> dict[str, object]:
         """Return the stage's part of the JSON document."""
         return {
-            CALLSCOPE: {**self.callscope.as_data(), "runs": {str(run.recordings): run.as_data() for run in self.alone}},
+            CALLSCOPE: {**self.callscope.as_data(), "alone": [run.as_data() for run in self.alone]},
             STOCK: {**self.stock.as_data(), "setup": self.setup.as_data()},
             **times(self.callscope.speed, self._stock_speed),
-            "linearity": {
-                str(run.recordings): round(run.speed.rtfx / self.alone[0].speed.rtfx, 3) for run in self.alone[1:]
-            },
+            "linearity": {str(recordings): share for recordings, share in self.linearity.items()},
             "audited": self.audited,
         }
 
@@ -152,36 +157,33 @@ class EndToEnd:
 def run(bench: Bench) -> EndToEnd:
     """Run both clusters on the first of `Bench.recordings` in turns, then callscope alone on each in one go."""
     setup = choose_stock(bench)
-    first = bench.recordings[0]
+    first, *more = bench.recordings
     chunks = [bench.load.take(min(_CHUNK, first - start), start=start) for start in range(0, first, _CHUNK)]
     prefixes = [f"{PAIRED}-{number}" for number in range(len(chunks))]
-    with ExitStack() as stack:
-        ours = stack.enter_context(_cluster(CALLSCOPE, bench, _callscope_workers(bench)))
-        clusters = [ours]
-        if isinstance(setup, StockSetup):
-            clusters.append(
-                stack.enter_context(
-                    _cluster(
-                        STOCK, bench, _stock_workers(setup), lease_ms=_LEASE_MS, s3=ours.settings, threads=setup.threads
-                    )
+    with _cluster(CALLSCOPE, bench, _callscope_workers(bench)) as ours:
+        with ExitStack() as stack:
+            clusters = [ours]
+            if isinstance(setup, StockSetup):
+                theirs = _cluster(
+                    STOCK, bench, _stock_workers(setup), lease_ms=_LEASE_MS, s3=ours.settings, threads=setup.threads
                 )
-            )
-        bench.progress("end to end: uploading the recordings, loading the models")
-        warm_up = bench.load.take(_WARM_UP)
-        ours.upload(WARM_UP, warm_up)
-        for prefix, files in zip(prefixes, chunks, strict=True):
-            ours.upload(prefix, files)
-        for cluster in clusters:
-            cluster.measure(WARM_UP, warm_up)
-        runs: dict[str, list[Run]] = {}
-        for prefix, files in zip(prefixes, chunks, strict=True):
+                clusters.append(stack.enter_context(theirs))
+            bench.progress("end to end: uploading the recordings, loading the models")
+            warm_up = bench.load.take(_WARM_UP)
+            ours.upload(WARM_UP, warm_up)
+            for prefix, files in zip(prefixes, chunks, strict=True):
+                ours.upload(prefix, files)
             for cluster in clusters:
-                runs.setdefault(cluster.name, []).append(cluster.measure(prefix, files))
-                bench.progress(f"end to end: {cluster.name} {_told(runs[cluster.name][-1])}")
-        audited = sum(cluster.audit(WARM_UP, *prefixes) for cluster in clusters)
+                cluster.measure(WARM_UP, warm_up)
+            runs: dict[str, list[Run]] = {}
+            for prefix, files in zip(prefixes, chunks, strict=True):
+                for cluster in clusters:
+                    runs.setdefault(cluster.name, []).append(cluster.measure(prefix, files))
+                    bench.progress(f"end to end: {cluster.name} {_told(runs[cluster.name][-1])}")
+            audited = sum(cluster.audit(WARM_UP, *prefixes) for cluster in clusters)
         alone = []
-        for count in bench.recordings:
-            prefix, files = f"{LONG}-{count}", bench.load.take(count)
+        for number, count in enumerate([first, *more, first]):
+            prefix, files = f"{LONG}-{number}", bench.load.take(count)
             ours.upload(prefix, files)
             alone.append(ours.measure(prefix, files))
             bench.progress(f"end to end: {CALLSCOPE} {_told(alone[-1])}")

@@ -109,10 +109,12 @@ def test_the_articles_rules_fire_where_they_should_and_nowhere_else(samples: Run
         ("shipping-delay-zh", "angry-next-to-silence"),
         ("bad-review-zh", "angry-next-to-silence"),
         ("late-parcel-yue", "angry-next-to-silence"),
+        ("birthday-cake-ja", "ja-angry-with-sigh"),
         ("allergy-zh", "sad-with-allergy"),
     }
     # Outranked by the sigh before it.
-    assert "angry" not in {row["rule"] for row in rows(samples, "finding", "shipping-delay-zh")}
+    for name in ("shipping-delay-zh", "birthday-cake-ja"):
+        assert "angry" not in {row["rule"] for row in rows(samples, "finding", name)}
 
 
 def test_a_ticket_is_told_once_and_signed(samples: RunningCluster, receiver: HttpReceiver) -> None:
@@ -120,8 +122,12 @@ def test_a_ticket_is_told_once_and_signed(samples: RunningCluster, receiver: Htt
         heard = [request.verified()["data"] for request in receiver.requests]
         return {(one["call"]["call_id"], one["rule"]): one["recording_id"] for one in heard}
 
-    wait_for(lambda: len(receiver.requests) == 2)
-    assert told().keys() == {("shipping-delay-zh", "sigh-then-angry"), ("allergy-zh", "sad-with-allergy")}
+    wait_for(lambda: len(receiver.requests) == 3)
+    assert told().keys() == {
+        ("shipping-delay-zh", "sigh-then-angry"),
+        ("allergy-zh", "sad-with-allergy"),
+        ("birthday-cake-ja", "ja-angry-with-sigh"),
+    }
     # `quality` is a receiver that nobody configured: nothing waits for it.
     wait_for(lambda: samples.query("SELECT FROM outbox WHERE sent_at IS NULL") == [])
 

@@ -46,7 +46,7 @@ _TIMES = 30
 _STORED = 10_000
 _STORED_QUICK = 60
 _STORED_MEAN_MS = 150_000
-"""Calls of about 40 segments."""
+"""Calls of 26 segments, on average."""
 _A_TRANSACTION = 100
 _LAUGHTER_SHARE = 0.03
 

@@ -32,7 +32,7 @@ def test_the_sample_calls_are_evaluated(tmp_path: Path) -> None:
     assert found["role_right"]["value"] == found["language_right"]["value"] == 1
     assert found["emotions"]["items"] == 73
     assert found["emotions"]["accuracy"]["value"] >= 0.9
-    assert found["call_events"]["items"] == 12
+    assert found["call_events"]["items"] == 13
     assert all(own["recall"]["value"] == 1 for own in found["call_events"]["classes"] if own["support"])
     for stretches in (found["silences"], found["crosstalks"]):
         assert stretches["found"]

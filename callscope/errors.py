@@ -287,6 +287,44 @@ class ObjectTooLarge(CallscopeError):
     advice = "Look at the object: it isn't what its name says."
 
 
+# --- told to whoever called the HTTP API ------------------------------------------------------------------------------
+
+
+class RequestRefused(CallscopeError):
+    """A request to the API can't be served as it is."""
+
+    code = "request_refused"
+    advice = "Correct the request; docs/api.md shows one of each kind."
+
+
+class NotSignedIn(RequestRefused):
+    """The request names nobody: it has no key, or one that isn't valid."""
+
+    code = "not_signed_in"
+    advice = "Send `Authorization: Bearer KEY`, or sign in; `callscope keys create` makes a key."
+
+
+class NotAllowed(RequestRefused):
+    """The key is valid, but may not do this."""
+
+    code = "not_allowed"
+    advice = "Use a key with the scope that the message names; `callscope keys create --scope` makes one."
+
+
+class ForeignOrigin(RequestRefused):
+    """A page of another site sent the request, or it asks for a host that isn't served."""
+
+    code = "foreign_origin"
+    advice = "Open the pages under their own address, or name it in CALLSCOPE_API_HOSTS."
+
+
+class BodyTooLarge(RequestRefused):
+    """The request's body is larger than what is taken."""
+
+    code = "body_too_large"
+    advice = "Raise CALLSCOPE_MAX_UPLOAD_BYTES, or put the recording into the bucket itself."
+
+
 # --- a message to others ----------------------------------------------------------------------------------------------
 
 

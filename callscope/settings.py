@@ -87,6 +87,20 @@ class Settings(BaseSettings):
     translator_key: SecretStr | None = Field(None, description="key of the translation endpoint")
     translator_model: str = Field("", description="openai: name of the model")
 
+    # The pages and the API.
+    api_host: str = Field("127.0.0.1", description="address that the pages and the API listen on")
+    api_port: int = Field(8_300, ge=0, le=65_535, description="port of the pages and the API; 0: any free one")
+    api_auth: Literal["keys", "open"] = Field("keys", description="open: no key is asked for; on loopback alone")
+    api_hosts: tuple[str, ...] = Field((), description="names the pages answer to; empty: any (open: loopback's alone)")
+    api_secret: SecretStr | None = Field(
+        None, description="signs sessions and links; empty: made once, kept in the state folder"
+    )
+    api_rate: str = Field("600/minute", description="requests that one key may make")
+    max_upload_bytes: int = Field(500_000_000, gt=0, description="larger uploads are refused")
+    embed_origins: tuple[str, ...] = Field(
+        (), description="sites that may frame a call's curve, such as https://crm.example"
+    )
+
     # Running.
     state_folder: Path = Field(Path(".callscope"), description="data of the servers that one machine starts")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is printed")

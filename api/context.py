@@ -1,0 +1,41 @@
+"""What a running app holds, and how a handler gets at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from callscope.ports import Storage
+from callscope.settings import Settings
+from models.session import Engine, Session, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Settings and the ways out, one of each for the process."""
+
+    settings: Settings
+    engine: Engine
+    storage: Storage
+
+
+def context_of(connection: HTTPConnection) -> Context:
+    """Return what the app holds; it is there once the app has started."""
+    context: Context = connection.app.state.context
+    return context
+
+
+Ctx = Annotated[Context, Depends(context_of)]
+
+
+def _session(context: Ctx) -> Iterator[Session]:
+    with transaction(context.engine) as session:
+        yield session
+
+
+Db = Annotated[Session, Depends(_session, scope="function")]
+"""A transaction around the handler: committed before its answer goes out, rolled back by any error."""

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from fastapi import APIRouter
 
-PAGES = ("sign_in", "drop", "calls", "call", "overview", "dead", "embed", "views")
+PAGES = ("preferences", "sign_in", "drop", "calls", "call", "overview", "dead", "embed", "views")
 
 
 def collect() -> list[APIRouter]:

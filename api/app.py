@@ -14,6 +14,10 @@ from starlette.staticfiles import StaticFiles
 from api import pages, problems, v1
 from api.context import Context
 from api.front import Front
+from api.security.links import Links
+from api.security.principal import Doorkeeper
+from api.security.rate import Limiter
+from api.security.secret import api_secret
 from callscope.settings import Settings
 from callscope.storage import open_storage
 from models.session import connected
@@ -35,7 +39,16 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with connected(database_url) as engine:
-            app.state.context = Context(settings=settings, engine=engine, storage=open_storage(settings))
+            secret = api_secret(settings)
+            app.state.context = Context(
+                settings=settings,
+                engine=engine,
+                storage=open_storage(settings),
+                secret=secret,
+                doorkeeper=Doorkeeper(),
+                limiter=Limiter(settings.api_rate),
+                links=Links(secret),
+            )
             yield
 
     app = FastAPI(title="callscope", version=version("callscope"), lifespan=lifespan, docs_url=None, redoc_url=None)

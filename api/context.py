@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -12,6 +12,12 @@ from starlette.requests import HTTPConnection
 from callscope.ports import Storage
 from callscope.settings import Settings
 from models.session import Engine, Session, transaction
+
+if TYPE_CHECKING:
+    # They stand on this module.
+    from api.security.links import Links
+    from api.security.principal import Doorkeeper
+    from api.security.rate import Limiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,11 @@ class Context:
     settings: Settings
     engine: Engine
     storage: Storage
+    secret: str
+    """Signs sessions and links."""
+    doorkeeper: Doorkeeper
+    limiter: Limiter
+    links: Links
 
 
 def context_of(connection: HTTPConnection) -> Context:

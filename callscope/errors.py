@@ -311,6 +311,45 @@ class NotAllowed(RequestRefused):
     advice = "Use a key with the scope that the message names; `callscope keys create --scope` makes one."
 
 
+class LinkInvalid(RequestRefused):
+    """A signed link wasn't made here, or for something else."""
+
+    code = "link_invalid"
+    advice = "Copy the whole link again from the call's page."
+
+
+class LinkExpired(RequestRefused):
+    """A signed link's time is over."""
+
+    code = "link_expired"
+    advice = "Make a new link on the call's page."
+
+
+class TooManyRequests(RequestRefused):
+    """The key has made as many requests as it may for now."""
+
+    code = "too_many_requests"
+    advice = "Wait as long as `Retry-After` says; CALLSCOPE_API_RATE sets the limit."
+
+    def __init__(self, what: str, *, why: str = "", retry_after_s: int) -> None:
+        super().__init__(what, why=why)
+        self.headers = {"Retry-After": str(retry_after_s)}
+
+
+class IdempotencyConflict(RequestRefused):
+    """An idempotency key came before with another request."""
+
+    code = "idempotency_conflict"
+    advice = "Give each request an idempotency key of its own, and the same one only to its repetition."
+
+
+class UnknownLanguage(RequestRefused):
+    """The language isn't one that the recogniser knows."""
+
+    code = "unknown_language"
+    advice = "Name zh, yue, en, ja or ko, or leave the language out: then it is recognised."
+
+
 class ForeignOrigin(RequestRefused):
     """A page of another site sent the request, or it asks for a host that isn't served."""
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
-from callscope.calls import Hearing, RecordingRef, Role
+from callscope.calls import Hearing, Language, RecordingRef, Role
 from callscope.errors import UnknownSchemaVersion
 
 ANALYSE_QUEUE = "analyse"
@@ -52,6 +52,8 @@ class AnalyseJob:
     """From the call's metadata; empty: the configured map."""
     urgent: bool = False
     """Somebody waits for it: the device takes it before the backlog."""
+    language: Language | None = None
+    """That is spoken, as the uploader says; None: the recogniser decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class AttemptNote:
     attempt: int
     worker: str
     """Host, process and device, such as ``gpu-3:4711:cuda:0``."""
+    stage: str = ""
+    """What the attempt is at, such as ``transcribe``; empty: it isn't told."""
 
 
 class FailureKind(StrEnum):

@@ -40,6 +40,7 @@ from callscope.jobs import ResultNote
 from callscope.meaning.interpret import Interpreter
 from callscope.meaning.rules.book import Rulebook
 from callscope.targets import Receiver, addressed
+from models.callbacks import tell_ended
 from models.ledger.attempts import log_entry
 from models.reading import StoredHearing
 from models.tables import Analysis, Outbox, Recording, RuleSet, ScorecardResult, State
@@ -104,6 +105,8 @@ def store(
         write_notices(session, notices, recording_id=recording.id)
     if is_new or recording.state not in {State.DONE, State.NO_SPEECH}:
         _end(session, note)
+        if recording.callback_url:
+            tell_ended(session, [recording.id])
     return is_new
 
 

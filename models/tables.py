@@ -69,6 +69,7 @@ class Recording(Base):
             " OR (error_code IS NOT NULL AND error_stage IS NOT NULL AND error_message IS NOT NULL)",
             name="failure_has_reason",
         ),
+        CheckConstraint("language IN ('zh', 'en', 'yue', 'ja', 'ko')", name="language"),
         # Dispatch reads the head of this one, whatever the size of the table.
         Index(
             "ix_recording_eligible",
@@ -141,6 +142,13 @@ class Recording(Base):
     channel_roles: Mapped[list[str]] = mapped_column(
         ARRAY(Text()), server_default=text("'{}'::text[]"), comment="role of channel 0, 1, ...; empty: as configured"
     )
+    stage: Mapped[str | None] = mapped_column(
+        comment="what the latest attempt is at, such as transcribe; null: nobody told"
+    )
+    language: Mapped[str | None] = mapped_column(
+        comment="language that is spoken, as the uploader says; null: it is recognised"
+    )
+    callback_url: Mapped[str | None] = mapped_column(comment="webhook that is told when the recording ends; null: none")
 
 
 def _sum(comment: str) -> Mapped[int]:
@@ -563,6 +571,24 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None] = mapped_column(comment="not valid from then on; null: does not expire")
     last_used_at: Mapped[datetime | None] = mapped_column(comment="when it was last used")
     revoked_at: Mapped[datetime | None] = mapped_column(comment="when it was withdrawn; null while it is valid")
+
+
+class Submission(Base):
+    """A request that carried an idempotency key: a repeated one makes nothing twice."""
+
+    __tablename__ = "submission"
+    __table_args__ = (
+        Index("ix_submission_recording_id", "recording_id"),
+        {"comment": "requests that carried an idempotency key, so that a repeated one makes nothing twice"},
+    )
+
+    holder: Mapped[str] = mapped_column(primary_key=True, comment="name of the key that the request came with")
+    idempotency_key: Mapped[str] = mapped_column(primary_key=True, comment="what the client named its request")
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary, comment="SHA-256 of the file and of what was said about it")
+    recording_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("recording.id", ondelete="CASCADE"), comment="recording that the request made"
+    )
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"), comment="when the request came")
 
 
 PARTITIONED = ("segment", "emotion", "event", "turn", "entity", "burst", "word_count", "finding")

@@ -17,12 +17,12 @@ import structlog
 
 from callscope.calls import CallMetadata, RecordingRef
 from callscope.errors import ObjectGone
+from callscope.metadata import SIDECAR_SUFFIX, KeyPattern, read_metadata
 from callscope.ports import Storage
 from callscope.processes import monotonic_ms
 from callscope.settings import Settings
 from models import ledger
 from models.session import Engine, transaction
-from producer.metadata import SIDECAR_SUFFIX, KeyPattern, read_metadata
 
 UNFINISHED_SUFFIXES = (".tmp", ".part")
 EMPTY_PATIENCE = 5

@@ -24,6 +24,7 @@ from callscope.cli import tell
 from callscope.errors import ConfigurationFault, DeviceLost
 from callscope.jobs import ANALYSE_QUEUE, ANALYSE_TASK, ISOLATE_QUEUE, AnalyseJob, AttemptNote, unpack
 from callscope.logs import configure_logging
+from callscope.pipeline import Stage
 from callscope.settings import Settings, load_settings
 from callscope.sound.pitch import warm_up
 from callscope.storage import open_storage
@@ -45,8 +46,15 @@ def analyse(packed: str, context: AttemptContext, publisher: NotePublisher, flig
     with flights.of(job) as flight:
         if not context.stopping():
             publisher.started(AttemptNote(job.recording_id, job.attempt, context.worker))
+
+        def enter(stage: Stage) -> None:
+            flight.enter(stage)
+            if job.urgent:
+                # Somebody watches how far it is; for the backlog, the signs of life tell soon enough.
+                publisher.alive(AttemptNote(job.recording_id, job.attempt, context.worker, stage))
+
         try:
-            note = make_attempt(job, context, on_stage=flight.enter)
+            note = make_attempt(job, context, on_stage=enter)
         except DeviceLost as error:
             flights.lose_device(error, told_by=flight)
             return

@@ -157,7 +157,7 @@ def _hear(job: AnalyseJob, context: AttemptContext, enter: Callable[[Stage], Non
     hearing = listen(
         audio,
         context.recogniser().bound(urgent=job.urgent, look_up=context.look_up),
-        AnalysisOptions.for_call(settings, audio.facts, told_roles=job.channel_roles),
+        AnalysisOptions.for_call(settings, audio.facts, told_roles=job.channel_roles, language=job.language),
         on_stage=enter,
     )
     timings = {str(Stage.FETCH): fetched_ms - began_ms, str(Stage.DECODE): decoded_ms - fetched_ms}

@@ -125,7 +125,7 @@ class Flights:
             return
         for flight in flights:
             self._arm()
-            self._publisher.alive(AttemptNote(flight.job.recording_id, flight.job.attempt, self._worker))
+            self._publisher.alive(AttemptNote(flight.job.recording_id, flight.job.attempt, self._worker, flight.stage))
 
     def lose_device(self, error: DeviceLost, *, told_by: Flight) -> None:
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.security.principal import Admin, Principal, Reader, Writer, require
+from api.security.principal import Admin, Principal, Reader, Writer, find_principal, require
 from models.keys import Scope
 
-__all__ = ["Admin", "Principal", "Reader", "Scope", "Writer", "require"]
+__all__ = ["Admin", "Principal", "Reader", "Scope", "Writer", "find_principal", "require"]

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from callscope.errors import AttemptLost
 from callscope.jobs import AttemptNote, FailureKind, FailureNote
+from models.callbacks import tell_ended
 from models.clock import after
 from models.tables import FINISHED, Recording, State
 from models.texts import storable
@@ -26,6 +27,7 @@ MAX_MESSAGE_CHARS = 2_000
 def mark_started(session: Session, note: AttemptNote, *, lease_ms: int) -> bool:
     """Note that a worker has begun the attempt, and give it a lease; False for a stale note."""
     is_first = Recording.state == State.QUEUED
+    untold = case((is_first, null()), else_=Recording.stage)
     return _apply(
         session,
         note,
@@ -34,6 +36,7 @@ def mark_started(session: Session, note: AttemptNote, *, lease_ms: int) -> bool:
             "started_at": case((is_first, func.clock_timestamp()), else_=Recording.started_at),
             "lease_until": after(lease_ms),
             "worker": storable(note.worker),
+            "stage": note.stage or untold,
         },
     )
 
@@ -67,7 +70,10 @@ def mark_failed(session: Session, note: FailureNote, *, max_attempts: int, retry
     message = storable(note.message, max_chars=MAX_MESSAGE_CHARS)
     failure = {"error_code": note.code, "error_stage": note.stage, "error_message": message}
     log = log_entry(note.kind, code=note.code, stage=note.stage, message=message, worker=storable(note.worker))
-    return _apply(session, note, outcome | failure | {"attempt_log": log})
+    changed = _apply(session, note, outcome | failure | {"attempt_log": log})
+    if changed:
+        tell_ended(session, [note.recording_id])
+    return changed
 
 
 def expire_leases(session: Session, *, max_attempts: int, retry_delay_ms: int, after_outage: bool = False) -> int:
@@ -126,6 +132,7 @@ def expire_leases(session: Session, *, max_attempts: int, retry_delay_ms: int, a
         .returning(Recording.id)
         .execution_options(synchronize_session=False)
     ).all()
+    tell_ended(session, [row.id for row in lost])
     return len(lost)
 
 

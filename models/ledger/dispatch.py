@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, and_, func, not_, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from callscope.calls import RecordingRef, Role
+from callscope.calls import Language, RecordingRef, Role
 from callscope.jobs import AnalyseJob
 from models.clock import after
 from models.tables import Recording, State
@@ -86,6 +86,7 @@ def _send(session: Session, eligible: Select[int], *, attempt_no: ColumnElement[
             Recording.size_bytes,
             Recording.channel_roles,
             Recording.isolate,
+            Recording.language,
         )
         .execution_options(synchronize_session=False)
     ).all()
@@ -97,6 +98,7 @@ def _send(session: Session, eligible: Select[int], *, attempt_no: ColumnElement[
                 ref=RecordingRef(row.bucket, row.key, row.etag, row.size_bytes),
                 channel_roles=tuple(Role(role) for role in row.channel_roles),
                 urgent=row.priority > 0,
+                language=Language(row.language) if row.language else None,
             ),
             isolate=row.isolate,
         )

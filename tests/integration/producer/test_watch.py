@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from callscope.metadata import WARNINGS
 from callscope.settings import Settings
 from models.session import Engine
-from producer.metadata import WARNINGS
 from producer.watch import BATCH, EMPTY_PATIENCE, SweepReport, Watcher
 from tests.services import Bucket
 

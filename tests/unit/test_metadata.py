@@ -8,8 +8,8 @@ import pytest
 
 from callscope.calls import CallMetadata, Role
 from callscope.errors import InvalidSetting
+from callscope.metadata import WARNINGS, KeyPattern, merge
 from callscope.settings import Settings
-from producer.metadata import WARNINGS, KeyPattern, merge
 
 pytestmark = pytest.mark.unit
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from pydantic import Base64Bytes
+
 from callscope.timeline import Interval
 
 
@@ -223,6 +225,8 @@ class Hearing:
     """Ascending by start, then channel."""
     timings_ms: Mapping[str, int]
     """Wall time of each stage: ``fetch``, ``decode``, ``detect``, ``transcribe``."""
+    waveform: tuple[Base64Bytes, ...] = ()
+    """Peaks of each channel, a byte each, as `callscope.sound.waveform` makes them; base64 on the wire; () for none."""
 
 
 @dataclass(frozen=True, slots=True)

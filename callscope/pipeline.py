@@ -33,6 +33,7 @@ from callscope.sound.frames import Powers, frame_powers, to_levels
 from callscope.sound.leaks import compare_channels, remove_leaks
 from callscope.sound.pitch import PitchSlope, end_pitches
 from callscope.sound.speech import SpeechOptions, find_gap_sounds, find_speech, level_slope_db_s, loudness_dbfs
+from callscope.sound.waveform import peaks
 from callscope.timeline import Interval
 
 _LEAST_SHARE = 0.001
@@ -166,6 +167,7 @@ def listen(
         device=recogniser.device,
         audio=audio.facts,
         segments=tuple(guess_roles(segments)),
+        waveform=tuple(map(peaks, audio.channels)),
         timings_ms={
             Stage.DETECT: round((detected - began) * 1000),
             Stage.TRANSCRIBE: round((transcribed - detected) * 1000),

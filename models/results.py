@@ -352,6 +352,8 @@ def _tables(
     yield "burst", _BURST_COLUMNS, _numbered(meaning.bursts, _BURST_COLUMNS)
     yield "word_count", _WORD_COLUMNS, _word_rows(meaning.words)
     yield "finding", _FINDING_COLUMNS, _finding_rows(meaning.findings)
+    if heard:
+        yield "waveform", _WAVEFORM_COLUMNS, enumerate(f"\\x{peaks.hex()}" for peaks in hearing.waveform)
 
 
 _SEGMENT_COLUMNS = (
@@ -427,6 +429,7 @@ _FINDING_COLUMNS = (
     "probability",
     "evidence",
 )
+_WAVEFORM_COLUMNS = ("channel", "peaks")
 
 
 def _numbered(records: Sequence[object], columns: Sequence[str]) -> Iterator[Row]:

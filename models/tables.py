@@ -237,8 +237,8 @@ class Analysis(Base):
     finding_count: Mapped[int] = _sum("rows of this analysis in finding")
 
 
-_EMPTY, _ONE = text("'{}'::jsonb"), text("1")
-"""Made here, since within the next table `text` is a column."""
+_EMPTY, _ONE, _NOW = text("'{}'::jsonb"), text("1"), text("now()")
+"""Made here, since within some tables `text` is a column."""
 
 
 class Segment(OfAnalysis, Base):
@@ -318,6 +318,21 @@ class Emotion(OfAnalysis, Base):
     probability: Mapped[float] = mapped_column(comment="probability of the label, in [0, 1]")
     distribution: Mapped[dict[str, float]] = mapped_column(
         JSONB, comment="probability of every emotion, by label; sums to 1"
+    )
+
+
+class Waveform(OfAnalysis, Base):
+    """What a channel looks like."""
+
+    __tablename__ = "waveform"
+    __table_args__ = by_month(
+        "channel",
+        comment="peaks of each channel's sound, for people to look at; under the analysis that heard it",
+    )
+
+    channel: Mapped[int] = mapped_column(SmallInteger, comment="channel of the file, from 0")
+    peaks: Mapped[bytes] = mapped_column(
+        LargeBinary, comment="peak of each 50 ms, linear, a byte each; 255: full scale"
     )
 
 
@@ -553,6 +568,41 @@ class Outbox(Base):
     )
 
 
+class Annotation(Base):
+    """What a person says of a stretch of a call, beside what the machine heard there."""
+
+    __tablename__ = "annotation"
+    __table_args__ = (
+        UniqueConstraint("recording_id", "channel", "start_ms", "end_ms"),
+        one_of("emotion", EmotionTag),
+        one_of("role", Role),
+        one_of("language", Language),
+        CheckConstraint("channel >= 0", name="channel"),
+        CheckConstraint("0 <= start_ms AND start_ms < end_ms", name="runs_forward"),
+        CheckConstraint("num_nonnulls(text, emotion, role, language, note) > 0", name="says_something"),
+        Index("ix_annotation_updated_at", "updated_at"),
+        {"comment": "what people say of stretches of calls, beside what was heard there; no analysis replaces it"},
+    )
+
+    id: Mapped[int] = mapped_column(
+        BigInteger, Identity(always=True), primary_key=True, comment="number of the annotation"
+    )
+    recording_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("recording.id", ondelete="CASCADE"), comment="recording that it is about"
+    )
+    channel: Mapped[int] = mapped_column(SmallInteger, comment="channel of the file, from 0")
+    start_ms: Mapped[int] = mapped_column(comment="start in the call, in ms; the segment's that was corrected")
+    end_ms: Mapped[int] = mapped_column(comment="end in the call, in ms, exclusive")
+    text: Mapped[str | None] = mapped_column(comment="what is said there; null: as it was heard")
+    emotion: Mapped[str | None] = mapped_column(comment="what is felt there; null: as it was heard")
+    role: Mapped[str | None] = mapped_column(comment="who speaks there; null: as it was heard")
+    language: Mapped[str | None] = mapped_column(comment="what is spoken there; null: as it was heard")
+    note: Mapped[str | None] = mapped_column(comment="what the person wants to add; null: nothing")
+    author: Mapped[str] = mapped_column(comment="who says so: the name of the key")
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW, comment="when it was first written")
+    updated_at: Mapped[datetime] = mapped_column(server_default=_NOW, comment="when it was last changed")
+
+
 class ApiKey(Base):
     """Who may call the API. The key itself is never stored."""
 
@@ -591,5 +641,5 @@ class Submission(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"), comment="when the request came")
 
 
-PARTITIONED = ("segment", "emotion", "event", "turn", "entity", "burst", "word_count", "finding")
+PARTITIONED = ("segment", "emotion", "event", "turn", "entity", "burst", "word_count", "finding", "waveform")
 """Tables by month of the call, in the order in which every transaction locks them."""

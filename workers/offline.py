@@ -32,6 +32,7 @@ _ANALYSIS = TypeAdapter(CallAnalysis)
 def as_document(analysis: CallAnalysis) -> dict[str, object]:
     """Return an analysis as one flat JSON object: what was heard and what it means side by side."""
     whole = _ANALYSIS.dump_python(analysis, mode="json")
+    del whole["hearing"]["waveform"]
     return {"version": whole["version"], **whole["hearing"], **whole["meaning"]}
 
 

@@ -9,10 +9,13 @@ from pydantic import TypeAdapter
 
 from callscope.calls import AnalysedCall
 
+_WITHOUT = {"analysis": {"hearing": {"waveform"}}}
+"""A picture of the sound, not a record of it."""
+
 
 def to_document(call: AnalysedCall) -> dict[str, Any]:
-    """Return the call as JSON's own types; times are in milliseconds, clocks in ISO 8601 with their zone."""
-    document: dict[str, Any] = _adapter().dump_python(call, mode="json")
+    """Return the call as JSON's own types, but for its waveform; times are ms, clocks ISO 8601 with their zone."""
+    document: dict[str, Any] = _adapter().dump_python(call, mode="json", exclude=_WITHOUT)
     return document
 
 

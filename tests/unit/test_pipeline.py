@@ -6,6 +6,7 @@ from callscope.pipeline import AnalysisOptions, Stage, analyse_recording, listen
 from callscope.ports import NARROWBAND_HZ, Channel
 from callscope.settings import Settings
 from callscope.sound.audio import Audio
+from callscope.sound.waveform import WAVEFORM_HOP_MS
 from tests.doubles import ScriptedRecogniser
 from tests.examples import an_interpreter
 from tests.sounds import as_pcm
@@ -64,6 +65,14 @@ def test_regions_become_segments_with_their_role_and_text() -> None:
     customer = found.hearing.segments[0]
     assert customer.start_ms == pytest.approx(1_000, abs=20)
     assert customer.end_ms == pytest.approx(3_000, abs=20)
+
+
+def test_each_channel_has_a_waveform_as_long_as_the_call() -> None:
+    found = listen(two_parties(), ScriptedRecogniser(SCRIPT), AnalysisOptions())
+    agent, customer = found.waveform
+    assert len(agent) == len(customer) == 9_000 // WAVEFORM_HOP_MS
+    assert customer.index(max(customer)) * WAVEFORM_HOP_MS in range(950, 3_000)
+    assert not any(agent[: 4_800 // WAVEFORM_HOP_MS])
 
 
 def test_silence_is_owned_and_a_laugh_does_not_end_it() -> None:

@@ -11,9 +11,12 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
-from api import pages, problems, v1
+from api import ops, pages, problems, renditions, v1
 from api.context import Context
 from api.front import Front
+from api.openai import transcriptions
+from api.ops import Metrics
+from api.renditions import Renditions
 from api.security.links import Links
 from api.security.principal import Doorkeeper
 from api.security.rate import Limiter
@@ -34,28 +37,34 @@ def create_app(settings: Settings) -> FastAPI:
     InvalidSetting
         A setting that it needs is missing.
     """
-    database_url = settings.require_database_url()
+    database_url, metrics = settings.require_database_url(), Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with connected(database_url) as engine:
-            secret = api_secret(settings)
+            secret, storage = api_secret(settings), open_storage(settings)
             app.state.context = Context(
                 settings=settings,
                 engine=engine,
-                storage=open_storage(settings),
+                storage=storage,
                 secret=secret,
                 doorkeeper=Doorkeeper(),
                 limiter=Limiter(settings.api_rate),
                 links=Links(secret),
+                renditions=Renditions(
+                    settings.state_folder / renditions.FOLDER, storage, max_duration_ms=settings.max_duration_ms
+                ),
+                metrics=metrics,
             )
             yield
 
     app = FastAPI(title="callscope", version=version("callscope"), lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(Front, settings=settings)
+    app.add_middleware(Front, settings=settings, metrics=metrics)
     problems.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.include_router(ops.router)
     app.include_router(v1.collect())
+    app.include_router(transcriptions.router)
     for router in pages.collect():
         app.include_router(router, include_in_schema=False)
 

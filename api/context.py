@@ -15,6 +15,8 @@ from models.session import Engine, Session, transaction
 
 if TYPE_CHECKING:
     # They stand on this module.
+    from api.ops import Metrics
+    from api.renditions import Renditions
     from api.security.links import Links
     from api.security.principal import Doorkeeper
     from api.security.rate import Limiter
@@ -32,6 +34,8 @@ class Context:
     doorkeeper: Doorkeeper
     limiter: Limiter
     links: Links
+    renditions: Renditions
+    metrics: Metrics
 
 
 def context_of(connection: HTTPConnection) -> Context:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
@@ -15,6 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import answer
 from callscope.errors import BodyTooLarge, CallscopeError, ForeignOrigin
 from callscope.settings import Settings
+
+if TYPE_CHECKING:
+    # It stands on this module.
+    from api.ops import Metrics
 
 log = structlog.get_logger()
 
@@ -49,8 +54,9 @@ class Front:
     large, and sets the headers that keep a browser safe; a handler's own policy stays as it is.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
         self._upload_bytes = settings.max_upload_bytes + FORM_BYTES
         self._is_open = settings.api_auth == "open"
         hosts = settings.api_hosts or (LOOPBACK_NAMES if self._is_open else ())
@@ -80,14 +86,17 @@ class Front:
         except CallscopeError as error:
             await answer(request, error)(scope, receive, send_guarded)
         else:
-            await self._app(scope, _capped(receive, limit_bytes), send_guarded)
+            await self._app(scope, self._capped(receive, limit_bytes), send_guarded)
+        took_s = (time.perf_counter_ns() - began_ns) / 1e9
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.requests.labels(request.method, route, str(status)).observe(took_s)
         quiet = request.url.path.startswith(QUIET_PATHS)
         (log.debug if quiet else log.info)(
             "request_served",
             method=request.method,
             path=request.url.path,
             status=status,
-            ms=(time.perf_counter_ns() - began_ns) // 1_000_000,
+            ms=int(took_s * 1_000),
         )
 
     def _check(self, request: Request, limit_bytes: int) -> None:
@@ -99,6 +108,23 @@ class Front:
         announced = headers.get("content-length", "0")
         if not announced.isdigit() or int(announced) > limit_bytes:
             raise BodyTooLarge(f"the body has {announced} bytes", why=f"{limit_bytes} are taken here")
+
+    def _capped(self, receive: Receive, limit_bytes: int) -> Receive:
+        """Count what arrives: a body sent in chunks announces no length."""
+        taken = 0
+
+        async def receive_counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            if message["type"] == "http.request":
+                came = len(message.get("body", b""))
+                taken += came
+                self._metrics.uploaded.inc(came)
+                if taken > limit_bytes:
+                    raise BodyTooLarge(f"the body has more than {limit_bytes} bytes")
+            return message
+
+        return receive_counted
 
 
 def _check_origin(headers: Headers, *, host: str, by_cookie: bool) -> None:
@@ -128,19 +154,3 @@ def _cache(path: str) -> str:
         # The version is in the path.
         return "public, max-age=31536000, immutable"
     return "no-cache" if path.startswith("/static/") else "no-store"
-
-
-def _capped(receive: Receive, limit_bytes: int) -> Receive:
-    """Count what arrives: a body sent in chunks announces no length."""
-    taken = 0
-
-    async def receive_counted() -> Message:
-        nonlocal taken
-        message = await receive()
-        if message["type"] == "http.request":
-            taken += len(message.get("body", b""))
-            if taken > limit_bytes:
-                raise BodyTooLarge(f"the body has more than {limit_bytes} bytes")
-        return message
-
-    return receive_counted

@@ -11,10 +11,11 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from callscope.errors import (
+    AnalysisFailed,
     BodyTooLarge,
     CallscopeError,
     ConfigurationFault,
@@ -23,6 +24,7 @@ from callscope.errors import (
     LinkExpired,
     LinkInvalid,
     NotAllowed,
+    NotReady,
     NotSignedIn,
     NotStored,
     ObjectGone,
@@ -40,6 +42,8 @@ _STATUS: tuple[tuple[type[CallscopeError], HTTPStatus], ...] = (
     (NotSignedIn, HTTPStatus.UNAUTHORIZED),
     (NotAllowed, HTTPStatus.FORBIDDEN),
     (ForeignOrigin, HTTPStatus.FORBIDDEN),
+    (AnalysisFailed, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (NotReady, HTTPStatus.GATEWAY_TIMEOUT),
     (LinkInvalid, HTTPStatus.FORBIDDEN),
     (LinkExpired, HTTPStatus.GONE),
     (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
@@ -88,6 +92,10 @@ def problem_of(request: Request, error: Exception) -> Problem:
             status = HTTPStatus(error.status_code)
             code = status.phrase.lower().replace(" ", "_")
             return _problem(request, status, code, error.detail, RequestRefused.advice)
+        case ClientDisconnect():
+            return _problem(
+                request, HTTPStatus.BAD_REQUEST, "cut_off", "the request ended in the middle", "Send it again."
+            )
         case _:
             return _problem(
                 request,
@@ -123,7 +131,7 @@ def wants_page(request: Request) -> bool:
 
 def install(app: FastAPI) -> None:
     """Let every error of the app end here."""
-    for kind in (CallscopeError, HTTPException, RequestValidationError, Exception):
+    for kind in (CallscopeError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, answer)
 
 

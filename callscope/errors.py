@@ -36,6 +36,16 @@ class CallscopeError(Exception):
         self.why = why
 
 
+def advice_for(code: str | None) -> str:
+    """Return what to do about a failure that is known by its code alone; empty for an unknown one."""
+    kinds = [CallscopeError]
+    for kind in kinds:
+        if code == kind.code:
+            return kind.advice
+        kinds += kind.__subclasses__()
+    return ""
+
+
 # --- told to the person at the terminal -------------------------------------------------------------------------
 
 
@@ -309,6 +319,20 @@ class NotAllowed(RequestRefused):
 
     code = "not_allowed"
     advice = "Use a key with the scope that the message names; `callscope keys create --scope` makes one."
+
+
+class AnalysisFailed(RequestRefused):
+    """The recording was taken, and can't be analysed."""
+
+    code = "analysis_failed"
+    advice = "Correct the recording; what is wrong with it stands in the message."
+
+
+class NotReady(RequestRefused):
+    """The recording was taken, and isn't analysed yet."""
+
+    code = "not_ready"
+    advice = "Nothing is lost: look at `/v1/recordings/{id}` later, and at `callscope doctor` if it doesn't end."
 
 
 class LinkInvalid(RequestRefused):

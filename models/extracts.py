@@ -30,6 +30,7 @@ from sqlalchemy import (
     null,
     select,
     text,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -148,6 +149,92 @@ def stream(session: Session, name: str, selection: Selection, *, clear: bool) ->
             yield [_masked(tuple(row), place, last) for row in portion]
         else:
             yield [tuple(row) for row in portion]
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfRows:
+    """Some rows of a table, and where the next ones begin."""
+
+    names: tuple[str, ...]
+    """Of the columns; those of segments have the emotion among them."""
+    rows: list[Row]
+    next_place: tuple[date, int, int] | None
+    """None: these are the last ones."""
+
+
+def page(
+    session: Session,
+    name: str,
+    selection: Selection,
+    *,
+    clear: bool,
+    limit: int,
+    after: tuple[date, int, int] | None = None,
+    values: Mapping[str, str] | None = None,
+) -> PageOfRows:
+    """
+    Return some rows of a partitioned table, in the order of `stream`.
+
+    Parameters
+    ----------
+    session : Session
+        Inside a transaction.
+    name : str
+        ``segments``, ``events`` or another of `NAMES` whose rows have a number within their analysis.
+    selection : Selection
+        Which calls.
+    clear : bool
+        As in `stream`.
+    limit : int > 0
+        At most so many rows.
+    after : (date, analysis, number), optional
+        `PageOfRows.next_place` of the page before.
+    values : mapping, optional
+        Only rows that hold these values, by column; a segment's ``emotion`` is one too.
+    """
+    source, analysis, emotion = _SOURCES[name], tables.Analysis, tables.Emotion
+    table = source.table
+    if table is None:
+        msg = f"{name} has no rows with numbers"
+        raise ValueError(msg)
+    number = getattr(table, source.number)
+    statement = _statement(name, selection, clear=clear)
+    if table is tables.Segment:
+        statement = statement.join(emotion, _same_segment()).add_columns(
+            emotion.label.label("emotion"),
+            emotion.probability.label("emotion_probability"),
+            emotion.distribution.label("emotion_distribution"),
+        )
+        # Said of both, so that the partitions of other months aren't looked at.
+        for bound, holds in ((selection.first, emotion.call_date.__ge__), (selection.last, emotion.call_date.__le__)):
+            statement = statement if bound is None else statement.where(holds(bound))
+    for column, value in (values or {}).items():
+        statement = statement.where((emotion.label if column == "emotion" else getattr(table, column)) == value)
+    if after is not None:
+        # The first condition is what the index of calls is entered by.
+        statement = statement.where(
+            tuple_(analysis.call_date, analysis.id) >= after[:2],
+            tuple_(analysis.call_date, analysis.id, number) > after,
+        )
+    result = session.execute(statement.add_columns(number.label("number")).limit(limit + 1))
+    names = list(result.keys())
+    found = [tuple(row) for row in result]
+    if "spans" in names:
+        place, spans = names.index("text"), names.index("spans")
+        found = [
+            (*row[:place], mask_text(row[place], map(tuple, row[spans] or ())), *row[place + 1 :]) for row in found
+        ]
+    shown = found[:limit]
+    next_place = None
+    if len(found) > limit:
+        last = dict(zip(names, shown[-1], strict=True))
+        next_place = (last["call_date"], last["analysis_id"], last["number"])
+    kept = [place for place, one in enumerate(names) if one not in {"spans", "number"}]
+    return PageOfRows(
+        names=tuple(names[place] for place in kept),
+        rows=[tuple(row[place] for place in kept) for row in shown],
+        next_place=next_place,
+    )
 
 
 def _masked(row: Row, text_place: int, spans_place: int) -> Row:

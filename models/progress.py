@@ -9,6 +9,7 @@ from enum import StrEnum
 from sqlalchemy import BigInteger, and_, cast, func, not_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from callscope.calls import RecordingRef
 from models.tables import FINISHED, Recording, State
 
 
@@ -124,6 +125,16 @@ def read_recording(session: Session, recording_id: int) -> RecordingRow | None:
     """Return a recording as the ledger has it; None when there is none of this number."""
     row = session.get(Recording, recording_id)
     return _recording(row) if row else None
+
+
+def read_ref(session: Session, recording_id: int) -> RecordingRef | None:
+    """Return where a recording lies; None when there is none of this number."""
+    row = session.execute(
+        select(Recording.bucket, Recording.key, Recording.etag, Recording.size_bytes).where(
+            Recording.id == recording_id
+        )
+    ).first()
+    return RecordingRef(*row) if row else None
 
 
 def page_recordings(

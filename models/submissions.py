@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,14 @@ class RequestKey:
     idempotency_key: str
     fingerprint: bytes
     """SHA-256 of the file and of what was said about it."""
+
+
+class AlreadySubmitted(Exception):
+    """The same request came before, and is stored; the transaction of its repetition must not be."""
+
+    def __init__(self, recording_id: int) -> None:
+        super().__init__(recording_id)
+        self.recording_id = recording_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +69,12 @@ def enter(session: Session, found: Discovered, asked: Asked, *, request: Request
     """
     Enter a recording that somebody waits for, and return its number.
 
-    Should the bucket's watcher have entered it a moment before, it is made urgent. A repeated request gets the
-    recording of the first, also when both come at the same time.
+    Should the bucket's watcher have entered it a moment before, it is made urgent.
 
     Raises
     ------
+    AlreadySubmitted
+        The request is a repetition, also when both came at the same time.
     IdempotencyConflict
         Another request came under the same idempotency key.
     """
@@ -86,7 +95,7 @@ def enter(session: Session, found: Discovered, asked: Asked, *, request: Request
     ).one()
     if request is None:
         return recording_id
-    session.execute(
+    made = session.scalar(
         insert(Submission)
         .values(
             holder=request.holder,
@@ -95,15 +104,8 @@ def enter(session: Session, found: Discovered, asked: Asked, *, request: Request
             recording_id=recording_id,
         )
         .on_conflict_do_nothing(index_elements=[Submission.holder, Submission.idempotency_key])
+        .returning(Submission.recording_id)
     )
-    first = session.execute(
-        select(Submission.recording_id, Submission.fingerprint).where(
-            Submission.holder == request.holder, Submission.idempotency_key == request.idempotency_key
-        )
-    ).one()
-    if first.fingerprint != request.fingerprint:
-        raise IdempotencyConflict(
-            "this idempotency key came before with another request", why=f"it made recording {first.recording_id}"
-        )
-    known: int = first.recording_id
-    return known
+    if made is None and (first := find_submission(session, request)) is not None:
+        raise AlreadySubmitted(first)
+    return recording_id

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from fastapi import APIRouter
 
 RESOURCES = (
-    "recordings", "calls", "segments", "events", "findings", "waveform", "annotations", "audio", "overview",
+    "recordings", "calls", "call", "segments", "events", "findings", "waveform", "annotations", "audio", "overview",
     "reports", "rules", "exports", "dead", "views",
 )  # fmt: skip
 

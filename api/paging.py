@@ -1,0 +1,61 @@
+"""Pages of a list: as many items as asked for, and a cursor to those that follow."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query
+
+from callscope.errors import UsageError
+
+T = TypeVar("T")
+
+MAX_LIMIT = 500
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="at most so many items")]
+Cursor = Annotated[
+    str | None, Query(max_length=500, description="`next_cursor` of the page before; none: the first page")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some items of a list."""
+
+    items: list[T]
+    next_cursor: str | None
+    """Names the next page; null on the last one."""
+
+
+def encode_cursor(*place: Any) -> str:  # noqa: ANN401 - whatever JSON holds
+    """Return the cursor for a place in a list."""
+    return base64.urlsafe_b64encode(json.dumps(place, default=str, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
+    """
+    Return the place that a cursor names.
+
+    Parameters
+    ----------
+    cursor : str
+        As `encode_cursor` made it.
+    *kinds : type
+        Of each part of the place.
+
+    Raises
+    ------
+    UsageError
+        It wasn't made for this list.
+    """
+    try:
+        place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error, RecursionError):
+        place = None
+    if not isinstance(place, list) or [type(part) for part in place] != list(kinds):
+        raise UsageError("the cursor isn't one of this list", why="take it from `next_cursor` as it is")
+    return tuple(place)

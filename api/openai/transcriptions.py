@@ -130,7 +130,7 @@ async def transcribe(request: Request, context: Ctx, principal: Writer) -> Respo
     return answer
 
 
-def _answer(call: AnalysedCall, wanted: Form, *, with_words: bool) -> Response:
+def _answer(call: AnalysedCall, wanted: Form, *, with_words: bool) -> Response:  # noqa: PLR0911 - one a form
     match wanted:
         case Form.TEXT:
             return PlainTextResponse(forms.text_of(call) + "\n")
@@ -139,12 +139,11 @@ def _answer(call: AnalysedCall, wanted: Form, *, with_words: bool) -> Response:
         case Form.VTT:
             return PlainTextResponse(to_webvtt(call), media_type="text/vtt")
         case Form.JSON:
-            document = forms.plain(call)
+            return JSONResponse(forms.plain(call))
         case Form.VERBOSE_JSON:
-            document = forms.verbose(call, with_words=with_words)
+            return JSONResponse(forms.verbose(call, with_words=with_words))
         case Form.DIARIZED_JSON:
-            document = forms.diarized(call)
-    return JSONResponse(document)
+            return JSONResponse(forms.diarized(call))
 
 
 async def _streamed(context: Context, principal: Principal, recording_id: int, wanted: Form) -> AsyncIterator[str]:

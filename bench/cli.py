@@ -36,10 +36,11 @@ STAGES: Mapping[str, str] = {
     "end-to-end": "bench.cluster",
     "meaning": "bench.meaning",
     "reports": "bench.reports",
+    "pages": "bench.pages",
 }
 """In the order in which they run; each module has a function `run`."""
 
-SPEED = tuple(stage for stage in STAGES if stage not in {"meaning", "reports"})
+SPEED = tuple(stage for stage in STAGES if stage not in {"meaning", "reports", "pages"})
 """What a run does when nobody says; the others read no sound."""
 
 _SHAPES = {"published": PUBLISHED, "tiny": QUICK}
@@ -48,7 +49,9 @@ _SHOWN_CALLS = 100
 
 
 @click.command()
-@click.option("--stages", default=",".join(SPEED), show_default=True, help="Which stages; also meaning, reports.")
+@click.option(
+    "--stages", default=",".join(SPEED), show_default=True, help="Which stages; also meaning, reports, pages."
+)
 @click.option("--recordings", help="End to end: so many beside stock; then each alone.  [default: by profile]")
 @click.option("--device", help="cpu, or cuda:0.  [default: CALLSCOPE_DEVICE]")
 @recogniser_options

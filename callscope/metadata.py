@@ -15,9 +15,9 @@ from datetime import UTC, date, datetime
 
 from callscope.calls import CallMetadata, RecordingRef, Role
 from callscope.errors import InvalidSetting, ObjectGone, ObjectTooLarge
+from callscope.keys import SIDECAR_SUFFIX
 from callscope.ports import Storage
 
-SIDECAR_SUFFIX = ".json"
 MAX_SIDECAR_BYTES = 64 * 1024
 MAX_VALUE_CHARACTERS = 1_000
 

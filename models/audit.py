@@ -101,7 +101,7 @@ def audit(
         listed_count=len(settled),
         states=count_states(session),
         analysis_count=session.scalar(text("SELECT count(*) FROM analysis WHERE call_date >= :since"), scope) or 0,
-        missing=tuple(_missing(session, settled)),
+        missing=tuple(missing_refs(session, settled)),
         stuck=_ids(session, _STUCK, scope | {"overdue_ms": overdue_ms}),
         without_result=_ids(session, _WITHOUT_RESULT, scope),
         incomplete=_ids(session, _INCOMPLETE, scope),
@@ -169,7 +169,7 @@ def _ids(session: Session, query: str, values: Mapping[str, object]) -> tuple[in
     return tuple(sorted(session.scalars(text(query), values)))
 
 
-def _missing(session: Session, refs: Sequence[RecordingRef]) -> Iterator[RecordingRef]:
+def missing_refs(session: Session, refs: Sequence[RecordingRef]) -> Iterator[RecordingRef]:
     """Yield the refs without a row, asking for thousands at once by the unique index."""
     remaining = iter(refs)
     while chunk := list(islice(remaining, LISTED_AT_ONCE)):

@@ -459,6 +459,16 @@ def read_findings(session: Session, keys: Collection[AnalysisKey]) -> dict[int, 
     return _records(session, tables.Finding.finding_no, keys, _finding)
 
 
+def read_bursts(session: Session, keys: Collection[AnalysisKey]) -> dict[int, tuple[Burst, ...]]:
+    """Return the bursts of each analysis that has some, by its number."""
+    return _records(session, tables.Burst.burst_no, keys, _burst)
+
+
+def read_entities(session: Session, keys: Collection[AnalysisKey]) -> dict[int, tuple[Entity, ...]]:
+    """Return the entities of each analysis that has some, by its number."""
+    return _records(session, tables.Entity.entity_no, keys, _entity)
+
+
 def read_scores(session: Session, keys: Collection[AnalysisKey]) -> dict[int, tuple[Score, ...]]:
     """Return the scores of each analysis that has some, by its number; ascending by scorecard."""
     result = tables.ScorecardResult

@@ -40,6 +40,7 @@ from callscope.jobs import ResultNote
 from callscope.meaning.interpret import Interpreter
 from callscope.meaning.rules.book import Rulebook
 from callscope.targets import Receiver, addressed
+from models.call_index import Told, index_call
 from models.callbacks import tell_ended
 from models.ledger.attempts import log_entry
 from models.reading import StoredHearing
@@ -171,6 +172,7 @@ def store_again(session: Session, heard: StoredHearing, analysis: CallAnalysis, 
         return False
     if (stored_id := find_version(session, heard.recording_id, analysis.version)) is not None:
         _make_current(session, heard.recording_id, stored_id)
+        index_call(session, heard.recording_id)
         return True
     source = Source(
         recording_id=heard.recording_id,
@@ -214,10 +216,16 @@ def write_analysis(session: Session, analysis: CallAnalysis, source: Source, *, 
             _copy(session, table, columns, key, rows)
         if analysis.meaning.scores:
             session.execute(insert(ScorecardResult).values(_score_rows(analysis_id, analysis.meaning.scores)))
+        index_call(session, source.recording_id, _told(analysis))
     except (IntegrityError, DataError, psycopg2.IntegrityError, psycopg2.DataError) as error:
         # The cause is left out on purpose: its text shows the row, and so what was said in the call.
         raise InvalidResult(f"the result of recording {source.recording_id} is refused", why=_rule(error)) from None
     return analysis_id
+
+
+def _told(analysis: CallAnalysis) -> Told:
+    meaning = analysis.meaning
+    return Told(analysis.hearing.segments, meaning.events, meaning.entities, meaning.bursts, meaning.findings)
 
 
 def _make_current(session: Session, recording_id: int, analysis_id: int | None) -> None:

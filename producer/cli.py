@@ -15,13 +15,14 @@ from callscope.logs import configure_logging
 from callscope.processes import stop_signals
 from callscope.settings import load_settings
 from callscope.storage import open_storage
-from models import ledger
+from models import call_index, ledger
 from models.audit import AuditReport
 from models.session import connected, transaction
 from models.session import upgrade as upgrade_schema
 from producer import run
 
 SHOWN_OFFENDERS = 10
+INDEXED_AT_ONCE = 200
 
 
 @click.command()
@@ -142,5 +143,28 @@ def db_upgrade() -> None:
     """
     settings = load_settings()
     configure_logging(settings)
-    upgrade_schema(settings.require_database_url())
+    url = settings.require_database_url()
+    upgrade_schema(url)
     click.echo("the schema is up to date")
+    with connected(url) as engine, transaction(engine) as session:
+        if not call_index.is_complete(session):
+            click.echo("some calls are missing from the list's filters: run `callscope db index`")
+
+
+@db.command("index")
+def db_index() -> None:
+    """
+    Let the list's filters and its search find the calls that were stored before there were any.
+
+    New calls need no command. It may be stopped, and goes on where it ended.
+
+    Example: callscope db index
+    """
+    settings = load_settings()
+    configure_logging(settings)
+    after_id: int | None = 0
+    with connected(settings.require_database_url()) as engine:
+        while after_id is not None:
+            with transaction(engine) as session:
+                after_id = call_index.fill(session, after_id=after_id, limit=INDEXED_AT_ONCE)
+    click.echo("every call can be found")

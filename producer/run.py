@@ -11,6 +11,7 @@ from itertools import islice
 import structlog
 
 from callscope.errors import Outage
+from callscope.keys import is_recording
 from callscope.ports import Storage
 from callscope.processes import monotonic_ms
 from callscope.settings import Settings
@@ -21,7 +22,7 @@ from models.partitions import ensure_months_around_now
 from models.session import Engine, connect, require_schema, transaction
 from producer.dispatch import Dispatcher
 from producer.jobs import JobQueue
-from producer.watch import EMPTY_PATIENCE, Watcher, is_recording
+from producer.watch import EMPTY_PATIENCE, Watcher
 
 DISPATCH_MS = 500
 """Between two rounds of dispatch: three short statements when there is nothing to do."""

@@ -17,14 +17,14 @@ import structlog
 
 from callscope.calls import CallMetadata, RecordingRef
 from callscope.errors import ObjectGone
-from callscope.metadata import SIDECAR_SUFFIX, KeyPattern, read_metadata
+from callscope.keys import is_recording
+from callscope.metadata import KeyPattern, read_metadata
 from callscope.ports import Storage
 from callscope.processes import monotonic_ms
 from callscope.settings import Settings
 from models import ledger
 from models.session import Engine, transaction
 
-UNFINISHED_SUFFIXES = (".tmp", ".part")
 EMPTY_PATIENCE = 5
 """An object without bytes is given so many times `Settings.stable_ms`: some uploaders fill it later."""
 
@@ -38,13 +38,6 @@ MAX_PENDING = 100_000
 """New recordings watched for stability at a time, about 30 MB; those beyond come in a later sweep."""
 
 _log = structlog.get_logger(__name__)
-
-
-def is_recording(key: str) -> bool:
-    """Tell whether a key is a recording's: no folder mark, no sidecar, nothing hidden, no unfinished upload."""
-    if key.endswith(("/", SIDECAR_SUFFIX, *UNFINISHED_SUFFIXES)):
-        return False
-    return not any(part.startswith(".") for part in key.split("/"))
 
 
 @dataclass(slots=True)

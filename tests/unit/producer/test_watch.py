@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from callscope.calls import RecordingRef
-from producer.watch import EMPTY_PATIENCE, StabilityTracker, is_recording
+from callscope.keys import is_recording
+from producer.watch import EMPTY_PATIENCE, StabilityTracker
 
 pytestmark = pytest.mark.unit
 

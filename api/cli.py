@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
 import click
 import uvicorn
+from pydantic import TypeAdapter
+from rich.table import Table
 
 from api.app import create_app
-from api.front import LOOPBACK_NAMES
-from callscope.errors import InvalidSetting
+from api.front import require_safe
+from callscope.cli import console
+from callscope.errors import InvalidSetting, UsageError
 from callscope.logs import configure_logging
 from callscope.settings import Settings, load_settings
-from models.session import connected, require_schema
+from models import keys as stored
+from models.keys import Scope
+from models.session import Session, connected, require_schema, transaction
 
 GRACE_S = 5
 """From the stop signal until streams that are still open are cut."""
@@ -27,7 +36,7 @@ def serve() -> None:
     """
     settings = load_settings()
     configure_logging(settings)
-    _check(settings)
+    require_safe(settings)
     with connected(settings.require_database_url()) as engine:
         require_schema(engine)
     app = create_app(settings)
@@ -43,12 +52,75 @@ def serve() -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _check(settings: Settings) -> None:
-    if settings.api_auth == "open" and settings.api_host not in LOOPBACK_NAMES:
-        raise InvalidSetting(
-            "CALLSCOPE_API_AUTH=open goes with a loopback address only",
-            why=f"CALLSCOPE_API_HOST is {settings.api_host}, and whoever reaches it would hear every call",
-        )
+@click.group()
+def keys() -> None:
+    """Make, list and revoke keys of the API."""
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([scope.value for scope in Scope]),
+    multiple=True,
+    help="What it may do; may be given several times.  [default: read]",
+)
+@click.option("--days", type=click.IntRange(min=1), help="It expires after so many days.  [default: never]")
+def keys_create(name: str, scopes: tuple[str, ...], days: int | None) -> None:
+    """
+    Make a key for somebody, and print it once: only its hash is stored.
+
+    Example: callscope keys create crm --scope read --scope write --days 365
+    """
+    expires_in = timedelta(days=days) if days else None
+    with _transaction() as session:
+        token = stored.create_key(session, name, [Scope(scope) for scope in scopes or ("read",)], expires_in=expires_in)
+    click.echo(token)
+
+
+@keys.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a key.")
+def keys_list(*, as_json: bool) -> None:
+    """
+    List every key that was ever made: whom it was given to, what it may do, when it was used.
+
+    Example: callscope keys list --json | jq -r .name
+    """
+    with _transaction() as session:
+        found = stored.list_keys(session)
+    if as_json:
+        adapter = TypeAdapter(stored.Key)
+        for key in found:
+            click.echo(json.dumps(adapter.dump_python(key, mode="json"), ensure_ascii=False))
+        return
+    table = Table(header_style="bold")
+    for heading in ("name", "scopes", "made", "expires", "used", "revoked"):
+        table.add_column(heading, overflow="fold")
+    for key in found:
+        moments = (key.created_at, key.expires_at, key.last_used_at, key.revoked_at)
+        table.add_row(key.name, " ".join(key.scopes), *(f"{at:%Y-%m-%d %H:%M}" if at else "" for at in moments))
+    console().print(table)
+
+
+@keys.command("revoke")
+@click.argument("name")
+def keys_revoke(name: str) -> None:
+    """
+    Withdraw a key; within seconds it opens nothing any more, and neither do the sessions that it signed in.
+
+    Example: callscope keys revoke crm
+    """
+    with _transaction() as session:
+        if not stored.revoke_key(session, name):
+            raise UsageError(f"there is no valid key named {name}", why="see `callscope keys list`")
+    click.echo(f"{name} is revoked")
+
+
+@contextmanager
+def _transaction() -> Iterator[Session]:
+    with connected(load_settings().require_database_url()) as engine, transaction(engine) as session:
+        yield session
 
 
 def _listen(settings: Settings) -> socket.socket:

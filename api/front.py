@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import answer
-from callscope.errors import BodyTooLarge, CallscopeError, ForeignOrigin
+from callscope.errors import BodyTooLarge, CallscopeError, ForeignOrigin, InvalidSetting
 from callscope.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,22 @@ FORM_BYTES = 1_000_000
 """What an upload's form may hold beside the file."""
 QUIET_PATHS = ("/static/", "/livez", "/readyz", "/metrics")
 """Not in the log at info: nobody reads these lines."""
+
+
+def require_safe(settings: Settings) -> None:
+    """
+    Let settings pass that open no door by mistake.
+
+    Raises
+    ------
+    InvalidSetting
+        No key is asked for, and others than this machine reach the pages.
+    """
+    if settings.api_auth == "open" and settings.api_host not in LOOPBACK_NAMES:
+        raise InvalidSetting(
+            "CALLSCOPE_API_AUTH=open goes with a loopback address only",
+            why=f"CALLSCOPE_API_HOST is {settings.api_host}, and whoever reaches it would hear every call",
+        )
 
 
 def content_policy(nonce: str, *, frame_ancestors: Iterable[str] = ()) -> str:
@@ -88,8 +104,7 @@ class Front:
         else:
             await self._app(scope, self._capped(receive, limit_bytes), send_guarded)
         took_s = (time.perf_counter_ns() - began_ns) / 1e9
-        route = getattr(scope.get("route"), "path", "other")
-        self._metrics.requests.labels(request.method, route, str(status)).observe(took_s)
+        self._metrics.requests.labels(request.method, _route(scope), str(status)).observe(took_s)
         quiet = request.url.path.startswith(QUIET_PATHS)
         (log.debug if quiet else log.info)(
             "request_served",
@@ -138,6 +153,14 @@ def _check_origin(headers: Headers, *, host: str, by_cookie: bool) -> None:
         return
     if site is not None or origin is not None or by_cookie:
         raise ForeignOrigin("a page of another site sent this request", why=origin or site or "it names no origin")
+
+
+def _route(scope: Scope) -> str:
+    """Return the path with the names of its parameters for their values; one word for all that lead nowhere."""
+    if "route" not in scope and "endpoint" not in scope:
+        return "other"
+    named = {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
+    return "/".join(named.get(part, part) for part in scope["path"].split("/"))
 
 
 def _guard(headers: MutableHeaders, path: str, nonce: str) -> None:

@@ -23,6 +23,7 @@ from api.security import Principal
 from callscope.calls import CallMetadata, Language, RecordingRef
 from callscope.errors import BodyTooLarge, DatabaseUnavailable, UnknownLanguage, UsageError
 from callscope.metadata import WARNINGS, KeyPattern, merge, read_metadata
+from callscope.settings import Settings
 from callscope.sound.sniff import sniff
 from models.ledger import Discovered
 from models.session import transaction
@@ -68,7 +69,7 @@ class Wishes:
     metadata: CallMetadata
 
     @classmethod
-    def read(cls, fields: Mapping[str, object]) -> Wishes:
+    def read(cls, fields: Mapping[str, object], settings: Settings) -> Wishes:
         """
         Read the fields of a request; those that nobody knows stay with the call as further metadata.
 
@@ -78,6 +79,8 @@ class Wishes:
             A field says what can't be.
         """
         told = dict(fields)
+        if told.get("callback_url") and settings.callback_secret is None:
+            raise UsageError("callbacks aren't configured here", why="CALLSCOPE_CALLBACK_SECRET isn't set")
         language = read_language(told.pop("language", None))
         callback_url = _read_url(told.pop("callback_url", None))
         metadata = merge([("form", told)], faults=[])
@@ -192,7 +195,7 @@ def submit_reference(
         raise UsageError(
             "only recordings of the watched bucket are taken", why=f"that is {settings.bucket}/{settings.prefix}"
         )
-    wishes = Wishes.read(fields)
+    wishes = Wishes.read(fields, settings)
     fingerprint = _fingerprint(b"", {**fields, "key": key})
     request_key = _request_key(principal, idempotency_key, fingerprint)
     if known := _repetition(context, request_key):
@@ -216,7 +219,7 @@ def _submit_file(
     limit_bytes = context.settings.max_upload_bytes
     if (file.size or 0) > limit_bytes:
         raise BodyTooLarge(f"the file has {file.size} bytes", why=f"{limit_bytes} are taken")
-    wishes = Wishes.read(fields)
+    wishes = Wishes.read(fields, context.settings)
     suffix = _safe_suffix(file.filename or "")
     folder = context.settings.state_folder / UPLOADS
     folder.mkdir(parents=True, exist_ok=True)

@@ -49,6 +49,7 @@ COMMANDS = {
     ),
     "compare": CommandEntry("reports.compare:compare_command", "Say what changed between two analysis versions."),
     "serve": CommandEntry("api.cli:serve", "Serve the pages and the HTTP API."),
+    "keys": CommandEntry("api.cli:keys", "Make, list and revoke keys of the API."),
     "notify": CommandEntry("reports.outbox.cli:notify", "Send webhooks and mail from the outbox."),
     "outbox": CommandEntry("reports.outbox.cli:outbox", "List messages to others, replay dead ones, try a receiver."),
     "evaluate": CommandEntry("workers.evaluate:evaluate_manifest", "Measure the recogniser on a labelled manifest."),

@@ -97,6 +97,10 @@ class Settings(BaseSettings):
     )
     api_rate: str = Field("600/minute", description="requests that one key may make")
     max_upload_bytes: int = Field(500_000_000, gt=0, description="larger uploads are refused")
+    callback_secret: SecretStr | None = Field(
+        None, description="whsec_…: signs webhooks to an upload's callback_url; empty: no upload may name one"
+    )
+    callback_private: bool = Field(default=False, description="callbacks may lead to addresses that aren't public")
     embed_origins: tuple[str, ...] = Field(
         (), description="sites that may frame a call's curve, such as https://crm.example"
     )

@@ -53,7 +53,7 @@ class WebhookTarget(_FromFile):
         if (self.secret is None) == (self.secret_file is None):
             raise ValueError("give it a secret, or a secret_file: one of the two")
         if self.secret is not None:
-            _require_key(self.secret)
+            require_key(self.secret)
         return self
 
     def read_secret(self) -> str:
@@ -69,7 +69,7 @@ class WebhookTarget(_FromFile):
             return self.secret.get_secret_value() if self.secret else ""
         try:
             secret = SecretStr(self.secret_file.read_text(encoding="utf-8").strip())
-            _require_key(secret)
+            require_key(secret)
         except (OSError, ValueError) as error:
             raise TargetsInvalid(f"the secret_file {self.secret_file} can't be used", why=_reason(error)) from None
         return secret.get_secret_value()
@@ -182,7 +182,15 @@ def _version(file: Path) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
-def _require_key(secret: SecretStr) -> None:
+def require_key(secret: SecretStr) -> None:
+    """
+    Let a secret pass that the Standard Webhooks scheme takes.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
     try:
         key = base64.b64decode(secret.get_secret_value().removeprefix(SECRET_PREFIX), validate=True)
     except binascii.Error:

@@ -44,7 +44,7 @@ def up(store: str | None, devices: str | None) -> None:
     told = Console(stderr=True)
     with (
         stop_signals() as stopping,
-        run_machine(settings, devices=_devices(settings, devices), on_step=told.print) as machine,
+        run_machine(settings, devices=_devices(settings, devices), on_step=told.print, pages=True) as machine,
     ):
         _tell_where(told, machine)
         while not stopping():
@@ -77,7 +77,7 @@ def demo(store: str | None, devices: str | None, *, keep: bool, as_json: bool, p
 
     with (
         stop_signals() as stopping,
-        run_machine(settings, devices=_devices(settings, devices), on_step=on_step) as machine,
+        run_machine(settings, devices=_devices(settings, devices), on_step=on_step, pages=keep) as machine,
         connected(machine.settings.require_database_url()) as engine,
     ):
         samples_demo.upload(machine.settings, samples)
@@ -97,7 +97,7 @@ def demo(store: str | None, devices: str | None, *, keep: bool, as_json: bool, p
             _show(console(), outcome)
             _tell_where(progress_console, machine)
         if keep:
-            progress_console.print("running until Ctrl-C; drop more recordings in and ask Postgres")
+            progress_console.print("running until Ctrl-C; drop more recordings on the page, or into the bucket")
             while not stopping():
                 machine.check()
                 time.sleep(_CHECK_EVERY_S)
@@ -145,6 +145,10 @@ def _tell_where(out: Console, machine: Machine) -> None:
     settings = machine.settings
     where = f"{settings.store_folder / settings.bucket}/" if settings.store == "folder" else settings.s3_endpoint
     facts = [("rows", f'{find_psql()} "{_for_psql(settings)}"'), ("bucket", f"{settings.bucket} in {where}")]
+    if pages := machine.pages:
+        facts.insert(0, ("pages", pages.url))
+        if pages.key:
+            facts.insert(1, ("key", f"{pages.key}   kept in {pages.key_file}"))
     if flower := machine.cluster.flower:
         facts.append(("Flower", f"{flower.url}   login {flower.user}, password {flower.password}"))
     facts.append(("ask it", f". {machine.running_file}; callscope audit"))

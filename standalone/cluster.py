@@ -1,4 +1,4 @@
-"""The whole cluster on one machine: producer, workers, writers, notifier, Flower as supervised child processes."""
+"""The whole cluster on one machine: each role, the pages and Flower as supervised child processes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ PRODUCER = "producer"
 WORKERS = "workers"
 WRITERS = "writers"
 NOTIFIER = "notifier"
+PAGES = "pages"
 FLOWER = "flower"
 
 _WORKERS_GRACE_MS = 40_000
@@ -63,15 +64,24 @@ class Cluster:
         Writer processes.
     flower_port : int, optional
         0: any free one; None: no Flower.
+    pages : bool
+        Whether the pages and the API are served.
     """
 
     def __init__(
-        self, settings: Settings, *, devices: Sequence[str] = ("cpu",), writers: int = 2, flower_port: int | None = 0
+        self,
+        settings: Settings,
+        *,
+        devices: Sequence[str] = ("cpu",),
+        writers: int = 2,
+        flower_port: int | None = 0,
+        pages: bool = False,
     ) -> None:
         self._settings = settings
         self._environment = settings.as_environment()
         self._devices = devices
         self._writers = writers
+        self._pages = pages
         self._supervisor = Supervisor()
         self.flower = _flower_access(settings, flower_port) if flower_port is not None else None
 
@@ -80,7 +90,9 @@ class Cluster:
         self._start(WRITERS, "write", "--processes", str(self._writers))
         self._start(WORKERS, "work", "--devices", ",".join(self._devices), grace_ms=_WORKERS_GRACE_MS)
         self._start(PRODUCER, "produce")
-        if self._settings.targets_file:
+        if self._pages:
+            self._start(PAGES, "serve")
+        if self._settings.targets_file or self._settings.callback_secret:
             self._start(NOTIFIER, "notify", grace_ms=_NOTIFIER_GRACE_MS)
         if self.flower:
             self._start_flower(self.flower)
@@ -104,11 +116,12 @@ class Cluster:
         """
         End everything in order.
 
-        Flower and the producer first: Flower hangs when its broker goes. The workers then give back what they have
-        begun, and the writers store that. The notifier needs only Postgres, and loses nothing whenever it ends.
+        Flower, the pages and the producer first: Flower hangs when its broker goes. The workers then give back what
+        they have begun, and the writers store that. The notifier needs only Postgres, and loses nothing whenever it
+        ends.
         """
         running = set(self._supervisor.restarts)
-        for group in ({FLOWER, PRODUCER}, {WORKERS}, {WRITERS, NOTIFIER}):
+        for group in ({FLOWER, PRODUCER, PAGES}, {WORKERS}, {WRITERS, NOTIFIER}):
             self._supervisor.stop(group & running)
 
     def __enter__(self) -> Self:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from callscope.errors import ServerMissing
 from callscope.evaluation import CallScore, Reference, read_reference, score_call, total
+from callscope.processes import LOOPBACK
 from callscope.settings import Settings
 from callscope.storage import open_storage
 from models import ledger
@@ -61,6 +62,10 @@ def demo_settings(settings: Settings) -> Settings:
             "store_folder": folder / "store",
             "sweep_ms": 500,
             "stable_ms": 500,
+            # The sample calls are nobody's: no key is asked for, and nobody but this machine reaches them.
+            "api_auth": "open",
+            "api_host": LOOPBACK,
+            "api_port": 0,
         }
     )
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from api.front import require_safe
 from callscope.errors import CallscopeError, ServerMissing
 from callscope.settings import Settings
 from callscope.storage import open_storage
@@ -40,6 +41,7 @@ def examine(settings: Settings) -> list[Check]:
         _check("queue", lambda: _look_at_broker(settings)),
         _check("recogniser", lambda: _load(settings)),
         _check("monitor", lambda: _find_package("flower", "Flower")),
+        _check("pages", lambda: _look_at_pages(settings)),
     ]
 
 
@@ -99,6 +101,13 @@ def _look_at_broker(settings: Settings) -> str:
 def _load(settings: Settings) -> str:
     recogniser = load_recogniser(settings)
     return f"{recogniser.checkpoint}, {recogniser.engine} on {recogniser.device}"
+
+
+def _look_at_pages(settings: Settings) -> str:
+    require_safe(settings)
+    _find_package("fastapi", "the pages")
+    who = "without a key" if settings.api_auth == "open" else "with a key"
+    return f"at {settings.api_host}:{settings.api_port}, {who}, uploads to {settings.max_upload_bytes:,} bytes"
 
 
 def _find_package(package: str, what: str) -> str:

@@ -130,7 +130,7 @@ async def transcribe(request: Request, context: Ctx, principal: Writer) -> Respo
     return answer
 
 
-def _answer(call: AnalysedCall, wanted: Form, *, with_words: bool) -> Response:  # noqa: PLR0911 - one a form
+def _answer(call: AnalysedCall, wanted: Form, *, with_words: bool) -> Response:
     match wanted:
         case Form.TEXT:
             return PlainTextResponse(forms.text_of(call) + "\n")

@@ -256,15 +256,16 @@ class SenderSource:
     Raises
     ------
     InvalidSetting
-        No file is named, or what it asks for isn't set.
+        No file is named and there are no callbacks, or what it asks for isn't set.
     TargetsInvalid
         It can't be used.
     """
 
     def __init__(self, settings: Settings) -> None:
-        if settings.targets_file is None:
+        if settings.targets_file is not None:
+            load_targets(settings.targets_file)
+        elif settings.callback_secret is None:
             raise InvalidSetting("CALLSCOPE_TARGETS_FILE isn't set", why="it names the receivers")
-        load_targets(settings.targets_file)
         self._settings = settings
         self._source = TargetsSource(settings.targets_file)
         self._targets = self._source.current()

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from pydantic import HttpUrl, ValidationError
+
 from callscope.calls import NoticeKind
 from callscope.errors import InvalidSetting, UnknownTarget
 from callscope.settings import Settings
-from callscope.targets import Receiver, Target
+from callscope.targets import Receiver, Target, WebhookTarget, require_key
 from models.outbox import Message
 from reports.outbox.mail import MailServer, send_mail
 from reports.outbox.translate import open_translator, translate_lines
@@ -49,10 +51,17 @@ class Sender:
         self._page_url = settings.page_url.rstrip("/")
         self._clock = clock
         self._mail_server = MailServer.of(settings)
+        self._callback_secret = settings.callback_secret
+        self._allows_private_callbacks = settings.callback_private
         self._translator = open_translator(settings)
         for target in targets.values():
             if target.webhook:
                 target.webhook.read_secret()
+        if self._callback_secret is not None:
+            try:
+                require_key(self._callback_secret)
+            except ValueError as error:
+                raise InvalidSetting("CALLSCOPE_CALLBACK_SECRET can't be used", why=str(error)) from None
         with_mail = [name for name, target in targets.items() if target.mail]
         if with_mail and self._mail_server is None:
             raise InvalidSetting("CALLSCOPE_SMTP_URL isn't set", why=f"the target {with_mail[0]} gets mail")
@@ -77,10 +86,23 @@ class Sender:
             case NoticeKind.WEBHOOK:
                 if target and target.webhook:
                     return partial(send_webhook, target.webhook)
+                if callback := self._callback(receiver.target):
+                    return partial(send_webhook, callback)
             case NoticeKind.MAIL:
                 if target and target.mail and self._mail_server:
                     return partial(send_mail, self._mail_server, target.mail)
         raise UnknownTarget(f"there is no {receiver.kind} target named {receiver.target}")
+
+    def _callback(self, url: str) -> WebhookTarget | None:
+        """Return the receiver that an upload named; None where it is none, or callbacks aren't configured."""
+        if self._callback_secret is None or not url.startswith(("http://", "https://")):
+            return None
+        try:
+            return WebhookTarget(
+                url=HttpUrl(url), secret=self._callback_secret, allow_private=self._allows_private_callbacks
+            )
+        except ValidationError:
+            return None
 
     def _complete(self, message: Message) -> dict[str, Any]:
         """Return the document that goes out: what was written, and what is known only now."""

@@ -17,9 +17,11 @@ from models.ledger.discovery import Discovered, discover, find_new
 from models.ledger.dispatch import Taken, take
 from models.ledger.overview import (
     AttemptOutcome,
+    DeadReason,
     DeadRecording,
     RecordingProgress,
     Span,
+    count_dead,
     count_states,
     list_dead,
     progress,
@@ -29,12 +31,14 @@ from models.tables import State
 
 __all__ = [
     "AttemptOutcome",
+    "DeadReason",
     "DeadRecording",
     "Discovered",
     "RecordingProgress",
     "Span",
     "State",
     "Taken",
+    "count_dead",
     "count_states",
     "discover",
     "expire_leases",

@@ -136,7 +136,7 @@ def expire_leases(session: Session, *, max_attempts: int, retry_delay_ms: int, a
     return len(lost)
 
 
-def replay(session: Session, *, recording_ids: Sequence[int] | None) -> int:
+def replay(session: Session, *, recording_ids: Sequence[int] | None, code: str | None = None) -> int:
     """
     Let recordings be analysed again with all their attempts before them; the attempt log stays.
 
@@ -146,6 +146,8 @@ def replay(session: Session, *, recording_ids: Sequence[int] | None) -> int:
         Inside a transaction.
     recording_ids : sequence of int, optional
         Of recordings that came to any end; those under way are left alone. None: every dead one.
+    code : str, optional
+        Only those whose last failure was this.
 
     Returns
     -------
@@ -157,6 +159,8 @@ def replay(session: Session, *, recording_ids: Sequence[int] | None) -> int:
         if recording_ids is None
         else and_(Recording.state.in_(FINISHED), Recording.id.in_(recording_ids))
     )
+    if code is not None:
+        chosen = and_(chosen, Recording.error_code == code)
     replayed = session.execute(
         update(Recording)
         .where(chosen)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import BigInteger, cast, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from models.tables import Analysis, Recording, State
@@ -44,6 +44,14 @@ class DeadRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadReason:
+    """How many recordings were given up for one reason."""
+
+    code: str
+    recordings: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingProgress:
     """How far a recording got."""
 
@@ -75,9 +83,33 @@ class Span:
     """What made the results, such as ``onnx-int8``."""
 
 
-def list_dead(session: Session, *, limit: int) -> list[DeadRecording]:
-    """Return recordings that were given up, the latest first, at most ``limit``."""
-    dead = select(Recording).where(Recording.state == State.DEAD).order_by(Recording.finished_at.desc()).limit(limit)
+def list_dead(
+    session: Session, *, limit: int, code: str | None = None, before: tuple[datetime, int] | None = None
+) -> list[DeadRecording]:
+    """
+    Return recordings that were given up, the latest first.
+
+    Parameters
+    ----------
+    session : Session
+        Inside a transaction.
+    limit : int > 0
+        At most so many.
+    code : str, optional
+        Only those of this reason.
+    before : (datetime, int), optional
+        Only those that come after this end and number in the list: where the page before stopped.
+    """
+    dead = (
+        select(Recording)
+        .where(Recording.state == State.DEAD)
+        .order_by(Recording.finished_at.desc(), Recording.id.desc())
+        .limit(limit)
+    )
+    if code is not None:
+        dead = dead.where(Recording.error_code == code)
+    if before is not None:
+        dead = dead.where(tuple_(Recording.finished_at, Recording.id) < before)
     return [
         DeadRecording(
             recording_id=row.id,
@@ -92,6 +124,17 @@ def list_dead(session: Session, *, limit: int) -> list[DeadRecording]:
         )
         for row in session.scalars(dead)
     ]
+
+
+def count_dead(session: Session) -> list[DeadReason]:
+    """Return why recordings were given up, the most frequent reason first."""
+    counted = (
+        select(func.coalesce(Recording.error_code, ""), func.count())
+        .where(Recording.state == State.DEAD)
+        .group_by(Recording.error_code)
+        .order_by(func.count().desc(), Recording.error_code)
+    )
+    return [DeadReason(*row) for row in session.execute(counted)]
 
 
 def count_states(session: Session) -> dict[State, int]:

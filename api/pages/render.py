@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path, PurePath
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from api.context import context_of
 from api.pages.words import LANGUAGES, language_of, translator, words_of
 from api.security import Principal, Scope
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
+ICONS = Path(__file__).parents[1] / "static" / "icons.svg"
 
 PAGES = (("calls", "/calls"), ("overview", "/overview"), ("dead", "/dead"))
 """What the bar leads to."""
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
-
-_EVENT_ICONS = frozenset(
-    [
-        "SILENCE",
-        "CROSSTALK",
-        "INTERRUPTION",
-        "LAUGHTER",
-        "SIGH",
-        "BGM",
-        "HOLD_MUSIC",
-        "SING",
-        "APPLAUSE",
-        "CRY",
-        "BREATH",
-        "COUGH",
-        "SNEEZE",
-    ]
-)
 
 
 def render(
@@ -79,11 +66,17 @@ def render(
             pages=PAGES,
             here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             principal=principal,
+            upload_limit=bytes_(context_of(request).settings.max_upload_bytes),
             can_write=principal is not None and Scope.WRITE in principal.scopes,
             **values,
         )
     )
     return HTMLResponse(content, status, headers={"Vary": "Cookie, Accept-Language, HX-Request"})
+
+
+def notice(text: str) -> str:
+    """Return the ``HX-Trigger`` header that lets the page say something."""
+    return json.dumps({"callscope:toast": {"text": text}})
 
 
 @cache
@@ -96,8 +89,16 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["event_icons"] = _EVENT_ICONS
-    environment.filters |= {"clock": clock, "percent": percent, "number": number, "iso": iso, "utc": utc}
+    environment.globals["icons"] = frozenset(re.findall(r'symbol id="([^"]+)"', ICONS.read_text(encoding="utf-8")))
+    environment.filters |= {
+        "bytes": bytes_,
+        "clock": clock,
+        "code": code,
+        "percent": percent,
+        "number": number,
+        "iso": iso,
+        "utc": utc,
+    }
     return environment
 
 
@@ -108,9 +109,25 @@ def clock(ms: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def code(text: str) -> Markup:
+    """Return a text whose `words in backquotes` stand as code."""
+    return Markup("").join(  # the joined parts are escaped
+        Markup("<code>{}</code>").format(part) if position % 2 else escape(part)
+        for position, part in enumerate(text.split("`"))
+    )
+
+
 def percent(share: float) -> str:
     """Return a share of 0 to 1 in per cent."""
     return f"{share * 100:.0f}%"
+
+
+def bytes_(size_bytes: int) -> str:
+    """Return a size with the unit that fits."""
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= step:
+            return f"{size_bytes / step:.3g} {unit}"
+    return f"{size_bytes} B"
 
 
 def number(value: float, digits: int = 0) -> str:

@@ -32,7 +32,7 @@ def translator(language: str, page: str) -> Translate:
     """Return ``t(key, **values)``: the phrase, its ``{names}`` filled in; a KeyError names a key that nobody wrote."""
     words = words_of(language, page)
 
-    def translate(key: str, **values: object) -> str:
+    def translate(key: str, /, **values: object) -> str:
         return words[key].format(**values) if values else words[key]
 
     return translate

@@ -2,7 +2,7 @@
 
 import { language } from "./words.js";
 import { choose, onTheme } from "./theme.js";
-import { complain } from "./toast.js";
+import { complain, toast } from "./toast.js";
 import { localise } from "./time.js";
 
 localise();
@@ -52,4 +52,9 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// --- what the server says beside an answer to htmx: HX-Trigger: {"callscope:toast": {"text": …}} ---
+
+document.addEventListener("callscope:toast", ({ detail }) => toast(detail.text, { tone: detail.tone ?? "" }));
+
+if (document.getElementById("tray")) await import("./drop/drop.js");
 document.documentElement.dataset.ready = language;

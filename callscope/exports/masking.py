@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from callscope.calls import AnalysedCall
+from callscope.calls import AnalysedCall, Emotion, EventKind, Language, Role, Segment
+from callscope.meaning.entities import find_entities
 
 Span = tuple[int, int, str]
 """First character, character after the last one, and what is shown instead."""
@@ -53,6 +54,27 @@ def masked(call: AnalysedCall) -> AnalysedCall:
             meaning=replace(meaning, entities=entities),
         ),
     )
+
+
+def masked_sentence(text: str) -> str:
+    """Return a text that a person wrote, without the numbers that it names."""
+    written = Segment(
+        channel=0,
+        role=Role.UNKNOWN,
+        start_ms=0,
+        end_ms=0,
+        text=text,
+        language=Language.NOSPEECH,
+        emotion=Emotion.EMO_UNKNOWN,
+        emotion_distribution={},
+        event=EventKind.SPEECH,
+        event_probability=1.0,
+        words=(),
+        loudness_dbfs=0.0,
+        is_speech=True,
+    )
+    named = find_entities([written])
+    return mask_text(text, [(entity.start_char, entity.end_char, entity.masked_value) for entity in named])
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:

@@ -137,6 +137,11 @@ def count_dead(session: Session) -> list[DeadReason]:
     return [DeadReason(*row) for row in session.execute(counted)]
 
 
+def knows(session: Session, recording_id: int) -> bool:
+    """Tell whether there is a recording of this number."""
+    return session.scalar(select(Recording.id).where(Recording.id == recording_id)) is not None
+
+
 def count_states(session: Session) -> dict[State, int]:
     """Return how many recordings stand in each state; every state is there."""
     counted = dict(session.execute(select(Recording.state, func.count()).group_by(Recording.state)).all())

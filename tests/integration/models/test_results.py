@@ -5,15 +5,14 @@ from dataclasses import replace
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from callscope.calls import Emotion, Hearing, Role, Word
 from callscope.errors import InvalidResult
 from callscope.jobs import FailureKind
 from callscope.meaning.interpret import PIPELINE_VERSION
-from models.reading import AnalysisKey, read_calls
+from models.reading import read_calls
 from models.session import transaction
-from models.tables import Analysis
 from models.waveforms import read_waveform
 from tests.examples import a_hearing, a_segment, an_analysis
 from tests.integration.models import steps
@@ -36,9 +35,8 @@ def test_the_waveform_is_stored_under_the_analysis_that_heard_it(engine: Engine)
     lanes = (bytes(range(256)), b"\x00\\\n\t")
     assert steps.finish(engine, job, replace(a_hearing(), waveform=lanes))
     with transaction(engine) as session:
-        key = session.execute(select(Analysis.call_date, Analysis.heard_id)).one()
-        assert read_waveform(session, AnalysisKey(*key)) == lanes
-        assert read_waveform(session, AnalysisKey(key.call_date, key.heard_id + 1)) == ()
+        assert read_waveform(session, job.recording_id) == lanes
+        assert read_waveform(session, job.recording_id + 1) is None
 
 
 def test_every_field_is_stored(engine: Engine, run_sql: RunSql) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from callscope.calls import Entity, EntityKind
 from callscope.exports.cells import safe_cell
 from callscope.exports.document import to_document
-from callscope.exports.masking import Span, mask_text, masked
+from callscope.exports.masking import Span, mask_text, masked, masked_sentence
 from tests.whole_call import a_whole_call, an_analysed_call
 
 pytestmark = pytest.mark.unit
@@ -76,3 +76,11 @@ def test_a_text_is_never_a_formula(formula: str) -> None:
 @pytest.mark.parametrize("text", ["", "你好", "1-1", " =1", "'", "a=b"])
 def test_other_texts_stay(text: str) -> None:
     assert safe_cell(text) == text
+
+
+def test_what_a_person_writes_is_masked_too() -> None:
+    shown = masked_sentence("她的电话是13812345678，订单号 202611020001。")
+    assert "13812345678" not in shown
+    assert "202611020001" not in shown
+    assert shown.startswith("她的电话是")
+    assert masked_sentence("都10天了，还没有发货。") == "都10天了，还没有发货。"

@@ -45,6 +45,7 @@ class StoredAnnotation:
 class LabelledStretch:
     """A corrected stretch of a recording, as an evaluation wants it."""
 
+    recording_id: int
     ref: RecordingRef
     correction: Correction
     heard_language: Language | None
@@ -108,6 +109,7 @@ def labelled_stretches(session: Session) -> Iterator[LabelledStretch]:
     )
     for annotation, bucket, key, etag, size_bytes, language in rows:
         yield LabelledStretch(
+            annotation.recording_id,
             RecordingRef(bucket, key, etag, size_bytes),
             _correction(annotation),
             Language(language) if language else None,

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 
 from callscope.calls import AnalysedCall
+from callscope.cli import EXIT_FAILED
 from callscope.comparison import find_version
 from callscope.errors import NotStored
 from callscope.exports.document import to_document
@@ -21,6 +22,8 @@ from callscope.exports.masking import masked
 from callscope.exports.subtitles import to_srt, to_webvtt
 from callscope.exports.vcon import to_vcon
 from callscope.settings import load_settings
+from callscope.sound.audio import AudioLimits
+from callscope.storage import open_storage
 from callscope.storage.landing import landing
 from models import extracts
 from models.comparison import list_versions
@@ -28,6 +31,7 @@ from models.extracts import Extract, Row, Selection
 from models.reading import read_named_call
 from models.session import connected, transaction
 from reports.export.files import WRITERS
+from reports.export.labels import export_labels
 
 
 def _as_json(document: object) -> str:
@@ -135,6 +139,28 @@ def export_call(*, name: str, form: str, version_name: str | None, clear: bool, 
     text = _CALL_FORMATS[form](call if clear else masked(call))
     with _opened(output) as file:
         file.write(text.encode())
+
+
+@export.command("labels")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def export_labels_command(folder: Path) -> None:
+    """
+    Write what people corrected into FOLDER: a clip each, and the manifest.jsonl that `callscope evaluate` reads.
+
+    A recording that isn't in the store any more is told on standard error, and the others go on.
+
+    Example: callscope export labels labels/ && callscope evaluate labels/manifest.jsonl
+    """
+    settings = load_settings()
+    with connected(settings.require_database_url()) as engine:
+        limits = AudioLimits(max_duration_ms=settings.max_duration_ms)
+        labels = export_labels(engine, open_storage(settings), folder, limits=limits)
+    out = Console(stderr=True, soft_wrap=True)
+    for lost in labels.lost:
+        out.print(f"{lost.key}: {lost.why}", highlight=False)
+    out.print(f"{labels.clips:,} clips in {folder / 'manifest.jsonl'}", highlight=False)
+    if labels.lost:
+        sys.exit(EXIT_FAILED)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import soundfile
 
 from callscope.calls import Language, RecordingRef
 from callscope.errors import AttemptFailed, ObjectGone, PermanentFailure
-from callscope.ports import Channel, Storage
+from callscope.ports import Channel, Samples, Storage
 from callscope.sound.audio import Audio, AudioLimits, decode
 from callscope.storage.landing import landing
 from models.annotations import LabelledStretch, labelled_stretches
@@ -95,6 +95,6 @@ def _rows(audio: Audio, stretches: list[LabelledStretch], clips: Path) -> Iterat
         }
 
 
-def _cut(channel: Channel, start_ms: int, end_ms: int) -> object:
+def _cut(channel: Channel, start_ms: int, end_ms: int) -> Samples:
     per_ms = channel.sample_rate_hz // 1_000
     return channel.samples[max(0, start_ms - CONTEXT_MS) * per_ms : (end_ms + CONTEXT_MS) * per_ms]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from callscope.calls import CallMetadata, Emotion, Language
 from callscope.cli import callscope
@@ -41,7 +41,7 @@ def recording_id(engine: Engine, store_folder: Path, tmp_path: Path) -> int:
     ref = storage.put(BUCKET, "a.wav", source).ref
     with transaction(engine) as session:
         discover(session, [Discovered(ref, CallMetadata())])
-        return session.query(Recording.id).scalar()
+        return session.scalars(select(Recording.id)).one()
 
 
 @pytest.fixture

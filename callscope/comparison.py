@@ -53,9 +53,9 @@ class TextChange:
 
     @property
     def share(self) -> float:
-        """Edits over the characters of the longer text, in [0, 1]."""
+        """Edits over the characters of the longer text, at most 1: a word that changes its channel is edited twice."""
         longest = max(self.old_characters, self.new_characters)
-        return self.edits / longest if longest else 0.0
+        return min(1.0, self.edits / longest) if longest else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,10 @@ def mirrored(changes: Changes) -> Changes:
     return rounded(replace(changes, gained=changes.lost, lost=changes.gained))
 
 
+def test_a_word_that_changes_its_channel_changes_the_whole_text_and_no_more() -> None:
+    assert TextChange(edits=2, old_characters=1, new_characters=1).share == 1
+
+
 @given(ANALYSES, ANALYSES)
 def test_what_one_way_gains_the_other_way_loses(old: ComparedAnalysis, new: ComparedAnalysis) -> None:
     there, back = compare(old, new), compare(new, old)

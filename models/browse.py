@@ -5,8 +5,8 @@ Rows are never counted off: a page begins behind a key, so that the thousandth c
 
 Filters over what was said and felt are answered by `call_index`. A filter may fit every second call or three of a
 million, and nobody knows before: so the first calls in the order are looked at, one by one, and only where they don't
-fill the page are all that fit fetched by the filter's own index, and sorted. Either way the work is bounded, whatever
-Postgres believes about frequencies.
+fill the page are all that fit fetched by the filter's own index, and sorted. What fits often is found by the first,
+what fits seldom is little to sort; so the work is bounded, whatever Postgres believes about frequencies.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from models.reading import AnyRow
 from models.tables import CALL_AT, RuleSet, State
 
 MAX_LIMIT = 500
-WALKED = 3_000
-"""Calls that are looked at in their order before the filter's own index is asked."""
+WALKED, WALKED_FAR, TEXTS_WALKED = 3_000, 30_000, 12_000
+"""Calls that are looked at in their order before the filter's own index is asked: at first, then at most; a text costs
+more to look at than all else."""
 COUNTED = 1_000
 """Of more calls nobody is told the exact number: it would cost more than the list."""
 NAMED = 500
@@ -182,7 +183,12 @@ def count_calls(session: Session, wanted: Filter) -> int:
     question = parse_question(wanted.text) if wanted.text.strip() else None
     if wanted.text.strip() and question is None:
         return 0
-    return len(_keys(session, wanted, question, limit=COUNTED + 1, after=None))
+    listing, limit = _listing(wanted, question), COUNTED + 1
+    if not listing.is_ordered:
+        walked = listing.values | {"limit": limit, "walked": listing.farthest}
+        if len(_ask(session, listing.walk(after=False), walked)) == limit:
+            return limit
+    return session.scalar(text(listing.count()), listing.values | {"limit": limit}) or 0
 
 
 def ids(session: Session, wanted: Filter, *, limit: int) -> list[int]:
@@ -234,13 +240,16 @@ _Key = tuple[Any, int]
 
 def _keys(session: Session, wanted: Filter, question: Question | None, *, limit: int, after: _Key | None) -> list[_Key]:
     listing = _listing(wanted, question)
-    values = listing.values | {"limit": limit, "walked": max(WALKED, 2 * limit)}
+    values, is_behind = dict(listing.values) | {"limit": limit}, after is not None
     if after is not None:
         values |= {"after_key": after[0], "after_id": after[1]}
     if listing.is_ordered:
-        return _ask(session, listing.in_order(after=after is not None), values)
-    keys = _ask(session, listing.walk(after=after is not None), values)
-    return keys if len(keys) == limit else _ask(session, listing.seek(after=after is not None), values)
+        return _ask(session, listing.in_order(after=is_behind), values)
+    for walked in (max(WALKED, 2 * limit), listing.farthest):
+        keys = _ask(session, listing.walk(after=is_behind), values | {"walked": walked})
+        if len(keys) == limit:
+            return keys
+    return _ask(session, listing.seek(after=is_behind), values)
 
 
 def _ask(session: Session, statement: str, values: dict[str, Any]) -> list[_Key]:
@@ -300,6 +309,22 @@ SELECT sorted_by, {self.number} FROM (
 {_where(self.phrases)}
 ORDER BY sorted_by DESC, {self.number} DESC LIMIT :limit
 """  # noqa: S608 - our own words
+
+    def count(self) -> str:
+        """Return the statement that counts as far as the limit."""
+        return f"""
+SELECT count(*) FROM (
+    SELECT FROM {self.table}
+    {self._join()}
+    {_where(self.bounds, self.conditions, self.phrases)}
+    LIMIT :limit
+) AS found
+"""  # noqa: S608 - our own words
+
+    @property
+    def farthest(self) -> int:
+        """How many calls are looked at, one by one, at most."""
+        return TEXTS_WALKED if "grams" in self.values and len(self.conditions) == 1 else WALKED_FAR
 
     def _behind(self, *, after: bool) -> tuple[str, ...]:
         return (f"({self.key}, {self.number}) < (:after_key, :after_id)",) if after else ()

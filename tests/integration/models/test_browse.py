@@ -160,11 +160,14 @@ FILTERS: list[tuple[dict[str, object], list[str]]] = [
 
 @pytest.mark.parametrize("walked", [0, 1, browse.WALKED])
 def test_each_filter_by_each_way_to_a_page(calls: Engine, monkeypatch: pytest.MonkeyPatch, walked: int) -> None:
-    monkeypatch.setattr(browse, "WALKED", walked)
+    for name in ("WALKED", "WALKED_FAR", "TEXTS_WALKED"):
+        monkeypatch.setattr(browse, name, walked)
     listed = List(calls)
     for wanted, names in FILTERS:
         for limit in (1, 3, 50):
             assert (wanted, listed.names(limit, **wanted)) == (wanted, names)
+        with transaction(calls) as session:
+            assert (wanted, browse.count_calls(session, Filter(**wanted))) == (wanted, len(names))  # type: ignore[arg-type]
 
 
 def test_what_a_row_tells(calls: Engine) -> None:

@@ -270,6 +270,7 @@ class _Listing:
     """The others."""
     phrases: tuple[str, ...]
     """Conditions that need the text itself, the dearest."""
+    is_newest: bool
     is_ordered: bool
     """An index gives exactly these rows in this order."""
     joins_ledger: bool
@@ -324,6 +325,9 @@ SELECT count(*) FROM (
     @property
     def farthest(self) -> int:
         """How many calls are looked at, one by one, at most."""
+        if not self.is_newest and {"agent_id", "queue", "first", "beyond"} & self.values.keys():
+            # These have indexes that find few rows, and other orders than time lead all over the table.
+            return WALKED
         return TEXTS_WALKED if "grams" in self.values and len(self.conditions) == 1 else WALKED_FAR
 
     def _behind(self, *, after: bool) -> tuple[str, ...]:
@@ -354,7 +358,7 @@ def _listing(wanted: Filter, question: Question | None) -> _Listing:
         values["first"] = _midnight(wanted.first)
     if wanted.last is not None:
         period.append(f"{call_at} < :beyond")
-        values["beyond"] = _midnight(wanted.last + timedelta(1))
+        values["beyond"] = _midnight(min(wanted.last, date.max - timedelta(1)) + timedelta(1))
     for name, value in (("agent_id", wanted.agent_id), ("queue", wanted.queue)):
         if value is not None:
             of_whom.append(f"{table}.{name} = :{name}")
@@ -382,6 +386,7 @@ def _listing(wanted: Filter, question: Question | None) -> _Listing:
         bounds=tuple(period) if is_newest else (),
         conditions=(*([] if is_newest else period), *of_whom, *others),
         phrases=tuple(phrases),
+        is_newest=is_newest,
         is_ordered=(is_newest and not others) or not (period or of_whom or others),
         joins_ledger=asks_index and asks_ledger,
         values=values,

@@ -94,6 +94,7 @@ class Selection:
     """Inclusive."""
     queue: str | None = None
     agent_id: str | None = None
+    recording_ids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,16 +268,23 @@ def _statement(name: str, selection: Selection, *, clear: bool) -> AnySelect:
     if name == "scores":
         statement = statement.join(tables.ScorecardResult, tables.ScorecardResult.analysis_id == analysis.id)
         order.append(tables.ScorecardResult.scorecard)
+    return _chosen(statement, selection, dates).order_by(*order)
+
+
+def _chosen(statement: AnySelect, selection: Selection, dates: Sequence[Any]) -> AnySelect:
+    """Return the statement for the rows of the wanted calls."""
+    recording = tables.Recording
     for call_date in dates:
         if selection.first is not None:
             statement = statement.where(call_date >= selection.first)
         if selection.last is not None:
             statement = statement.where(call_date <= selection.last)
-    if selection.queue is not None:
-        statement = statement.where(recording.queue == selection.queue)
-    if selection.agent_id is not None:
-        statement = statement.where(recording.agent_id == selection.agent_id)
-    return statement.order_by(*order)
+    for column, value in ((recording.queue, selection.queue), (recording.agent_id, selection.agent_id)):
+        if value is not None:
+            statement = statement.where(column == value)
+    if selection.recording_ids is not None:
+        statement = statement.where(recording.id.in_(selection.recording_ids))
+    return statement
 
 
 def _same_segment() -> ColumnElement[bool]:

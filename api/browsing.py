@@ -1,0 +1,121 @@
+"""The filter of the list of calls as an address has it: the same words for the page, the API and saved views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query
+from pydantic import BeforeValidator
+from starlette.requests import Request
+
+from api.v1.rows import storable_or_none
+from callscope.calls import Emotion, EventKind, Language, Severity, Soothing
+from callscope.search import MAX_CHARS
+from models.browse import Anger, Filter, Sort
+from models.tables import State
+
+T = TypeVar("T")
+
+MAX_DAYS = 3_660
+
+
+def _none_when_empty(value: object) -> object:
+    """Return None for a field that a form left empty."""
+    return None if value == "" else value
+
+
+Maybe = Annotated[T | None, BeforeValidator(_none_when_empty)]
+
+_Name = Annotated[Maybe[str], Query(max_length=255)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A filter, and the address that it came by."""
+
+    filter: Filter
+    params: Mapping[str, str]
+    """As the address has them; those that are empty, and the place in the list, are left out."""
+
+    def query(self, *without: str, **changed: str) -> str:
+        """Return the address's query with some of its parameters left out or changed."""
+        kept = {name: value for name, value in self.params.items() if name not in without} | changed
+        return urlencode(kept)
+
+
+def _filter(
+    *,
+    first: Annotated[Maybe[date], Query(alias="from", description="calls of this UTC date and later")] = None,
+    last: Annotated[Maybe[date], Query(alias="to", description="calls of this UTC date and earlier")] = None,
+    days: Annotated[
+        Maybe[Annotated[int, Query(ge=1, le=MAX_DAYS)]], Query(description="calls of so many days up to today, UTC")
+    ] = None,
+    agent: _Name = None,
+    queue: _Name = None,
+    language: Maybe[Language] = None,
+    emotion: Annotated[Maybe[Emotion], Query(description="of the customer")] = None,
+    share: Annotated[
+        Maybe[Annotated[int, Query(ge=1, le=100)]],
+        Query(description="percent of the customer's speech that the emotion reaches; taken down to 1, 10, 25, 50, 75"),
+    ] = None,
+    event: Maybe[EventKind] = None,
+    rule: Annotated[_Name, Query(description="a rule that hit")] = None,
+    severity: Annotated[Maybe[Severity], Query(description="of at least one finding")] = None,
+    anger: Annotated[
+        Maybe[Anger], Query(description="calls with a burst of anger, or with one after a silence")
+    ] = None,
+    outcome: Annotated[Maybe[Soothing], Query(description="how the agent took at least one burst")] = None,
+    device: Annotated[_Name, Query(description="that heard it")] = None,
+    state: Maybe[State] = None,
+    code: Annotated[_Name, Query(description="of the failure")] = None,
+    q: Annotated[str, Query(max_length=MAX_CHARS, description="words, parts of words, or a call's number")] = "",
+    sort: Annotated[Maybe[Sort], Query(description="which come first")] = None,
+) -> Filter:
+    if first is None and days is not None:
+        first = datetime.now(tz=UTC).date() - timedelta(days - 1)
+    return Filter(
+        first=first,
+        last=last,
+        agent_id=storable_or_none(agent),
+        queue=storable_or_none(queue),
+        language=language,
+        emotion=emotion,
+        min_percent=share or 1,
+        event=event,
+        rule=storable_or_none(rule),
+        severity=severity,
+        anger=anger,
+        outcome=outcome,
+        device=storable_or_none(device),
+        state=state,
+        code=storable_or_none(code),
+        text=storable_or_none(q) or "",
+        sort=sort or Sort.NEWEST,
+    )
+
+
+Filtered = Annotated[Filter, Depends(_filter)]
+"""Which calls are wanted, and in what order."""
+
+PARAMETERS = (
+    *("q", "days", "from", "to", "queue", "agent", "emotion", "share", "anger", "outcome", "severity", "rule", "event"),
+    *("language", "state", "code", "device", "sort"),
+)
+"""Of an address, in the order in which people are shown them."""
+
+
+def _asked(request: Request, wanted: Filtered) -> Asked:
+    given = request.query_params
+    params = {name: given[name].strip() for name in PARAMETERS if given.get(name, "").strip()}
+    if "emotion" not in params:
+        params.pop("share", None)
+    if params.get("sort") == Sort.NEWEST:
+        del params["sort"]
+    return Asked(wanted, params)
+
+
+AskedFilter = Annotated[Asked, Depends(_asked)]

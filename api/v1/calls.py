@@ -1,0 +1,64 @@
+"""``/v1/calls``: the list of calls, as the page has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+from pydantic import Field
+
+from api.browsing import Filtered
+from api.context import Db
+from api.paging import Cursor, Limit, Page
+from api.security import Reader, Writer
+from callscope.errors import UsageError
+from models import browse, ledger
+from models.browse import ListedCall
+
+router = APIRouter(prefix="/calls", tags=["calls"])
+
+MAX_REPLAYED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Which recordings are analysed again."""
+
+    recording_ids: Annotated[
+        list[Annotated[int, Field(ge=1, le=(1 << 63) - 1)]],
+        Field(max_length=MAX_REPLAYED),
+    ] = field(default_factory=list)
+    all: bool = False
+    """All that the address's filter fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many wait again."""
+
+    count: int
+
+
+@router.get("", summary="List calls")
+def list_calls(session: Db, _: Reader, wanted: Filtered, limit: Limit = 50, cursor: Cursor = None) -> Page[ListedCall]:
+    """Return a page of calls: which, in what order, and what was felt in them; texts are masked."""
+    page = browse.list_calls(session, wanted, limit=limit, cursor=cursor or None)
+    return Page(list(page.items), page.next_cursor)
+
+
+@router.post("/replay", summary="Let calls be analysed again")
+def replay(
+    session: Db,
+    _: Writer,
+    wanted: Filtered,
+    chosen: Annotated[
+        Replay,
+        Body(openapi_examples={"two": {"value": {"recording_ids": [17, 23]}}, "of a filter": {"value": {"all": True}}}),
+    ],
+) -> Replayed:
+    """Let recordings that came to an end wait again; those under way are left alone."""
+    if chosen.all == bool(chosen.recording_ids):
+        raise UsageError("name recordings by their number, or say `all`", why="one of the two")
+    ids = browse.ids(session, wanted, limit=MAX_REPLAYED) if chosen.all else chosen.recording_ids
+    return Replayed(ledger.replay(session, recording_ids=ids))

@@ -118,7 +118,7 @@ def answer(request: Request, error: Exception) -> Response:
         log.error("request_failed", path=request.url.path, code=problem.code, exc_info=error)
     path = request.url.path
     if path.startswith("/v1/audio"):
-        return JSONResponse({"error": _openai(problem)}, problem.status, headers)
+        return JSONResponse({"error": _openai(problem, error)}, _openai_status(problem.status), headers)
     if path.startswith(("/v1/", "/static/")) or not wants_page(request):
         return JSONResponse(asdict(problem), problem.status, headers, media_type="application/problem+json")
     return _page(request, problem, headers)
@@ -145,9 +145,16 @@ def _faults(error: RequestValidationError) -> str:
     )
 
 
-def _openai(problem: Problem) -> Mapping[str, object]:
+def _openai_status(status: int) -> int:
+    """Return the status that OpenAI gives: what is wrong with a request is 400 there."""
+    return HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
+
+
+def _openai(problem: Problem, error: Exception) -> Mapping[str, object]:
+    at_fault = ((UnknownLanguage, "language"), (PermanentFailure, "file"), (BodyTooLarge, "file"))
+    param = next((name for kind, name in at_fault if isinstance(error, kind)), None)
     kind = "server_error" if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
-    return {"message": problem.detail, "type": kind, "param": None, "code": problem.code}
+    return {"message": problem.detail, "type": kind, "param": param, "code": problem.code}
 
 
 def _page(request: Request, problem: Problem, headers: Mapping[str, str]) -> Response:

@@ -46,6 +46,7 @@ def verbose(call: AnalysedCall, *, with_words: bool) -> dict[str, Any]:
         "duration": call.analysis.hearing.audio.duration_ms / 1_000,
         "text": text_of(call),
         "segments": [_segment(number, segment, call) for number, segment in _numbered(call)],
+        "events": [_event(event) | {"channel": event.channel} for event in call.analysis.meaning.events],
         "usage": _usage(call),
     }
     if with_words:

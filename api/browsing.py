@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from starlette.requests import Request
 
 from api.v1.rows import storable_or_none
@@ -29,8 +29,9 @@ def _none_when_empty(value: object) -> object:
 
 
 Maybe = Annotated[T | None, BeforeValidator(_none_when_empty)]
+"""A field of a form, which sends it whether it is filled in or not."""
 
-_Name = Annotated[Maybe[str], Query(max_length=255)]
+Name = Maybe[Annotated[str, Field(max_length=255)]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +53,26 @@ def _filter(
     first: Annotated[Maybe[date], Query(alias="from", description="calls of this UTC date and later")] = None,
     last: Annotated[Maybe[date], Query(alias="to", description="calls of this UTC date and earlier")] = None,
     days: Annotated[
-        Maybe[Annotated[int, Query(ge=1, le=MAX_DAYS)]], Query(description="calls of so many days up to today, UTC")
+        Maybe[Annotated[int, Field(ge=1, le=MAX_DAYS)]], Query(description="calls of so many days up to today, UTC")
     ] = None,
-    agent: _Name = None,
-    queue: _Name = None,
+    agent: Name = None,
+    queue: Name = None,
     language: Maybe[Language] = None,
     emotion: Annotated[Maybe[Emotion], Query(description="of the customer")] = None,
     share: Annotated[
-        Maybe[Annotated[int, Query(ge=1, le=100)]],
+        Maybe[Annotated[int, Field(ge=1, le=100)]],
         Query(description="percent of the customer's speech that the emotion reaches; taken down to 1, 10, 25, 50, 75"),
     ] = None,
     event: Maybe[EventKind] = None,
-    rule: Annotated[_Name, Query(description="a rule that hit")] = None,
+    rule: Annotated[Name, Query(description="a rule that hit")] = None,
     severity: Annotated[Maybe[Severity], Query(description="of at least one finding")] = None,
     anger: Annotated[
         Maybe[Anger], Query(description="calls with a burst of anger, or with one after a silence")
     ] = None,
     outcome: Annotated[Maybe[Soothing], Query(description="how the agent took at least one burst")] = None,
-    device: Annotated[_Name, Query(description="that heard it")] = None,
+    device: Annotated[Name, Query(description="that heard it")] = None,
     state: Maybe[State] = None,
-    code: Annotated[_Name, Query(description="of the failure")] = None,
+    code: Annotated[Name, Query(description="of the failure")] = None,
     q: Annotated[str, Query(max_length=MAX_CHARS, description="words, parts of words, or a call's number")] = "",
     sort: Annotated[Maybe[Sort], Query(description="which come first")] = None,
 ) -> Filter:

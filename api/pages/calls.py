@@ -34,6 +34,7 @@ from reports.export.files import WRITERS
 router = APIRouter()
 
 ROWS = 50
+MAX_SOUNDS = 3
 MAX_EXPORTED = 10_000
 
 _CHUNK_BYTES = 1 << 16
@@ -135,7 +136,10 @@ class Shown:
     @staticmethod
     def sounds(call: ListedCall) -> list[EventKind]:
         """Return the events that are worth a mark, those that tell most first."""
-        return [kind for kind in _HEARD if kind in call.events and kind not in _USUAL][:4]
+        told = {*call.events} - _USUAL
+        if EventKind.HOLD_MUSIC in told:
+            told.discard(EventKind.BGM)  # the same music
+        return [kind for kind in _HEARD if kind in told][:MAX_SOUNDS]
 
 
 @router.get("/calls")

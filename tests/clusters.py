@@ -155,7 +155,7 @@ class RunningCluster:
 
 
 @contextmanager
-def running_cluster(settings: Settings, *, flower: bool = False) -> Iterator[RunningCluster]:
+def running_cluster(settings: Settings, *, flower: bool = False, pages: bool = False) -> Iterator[RunningCluster]:
     """Run the servers that have no URL, and the whole cluster on them, until the block ends."""
     with ExitStack() as stack:
         servers = stack.enter_context(run_servers(settings))
@@ -165,7 +165,7 @@ def running_cluster(settings: Settings, *, flower: bool = False) -> Iterator[Run
         storage = open_storage(settings)
         storage.ensure_bucket(settings.bucket)
         engine = stack.enter_context(connected(url))
-        cluster = stack.enter_context(Cluster(settings, writers=1, flower_port=0 if flower else None))
+        cluster = stack.enter_context(Cluster(settings, writers=1, flower_port=0 if flower else None, pages=pages))
         yield RunningCluster(settings, servers, engine, storage, cluster)
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,17 +48,15 @@ class RunningPages:
 def pages_settings(folder: Path) -> Settings:
     """Return settings of a cluster whose data lie in this folder, with the periods of a demo."""
     settings = Settings(state_folder=folder, store_folder=folder / "store", cpu_threads=1)
-    return demo.demo_settings(settings)
+    return demo.demo_settings(settings).model_copy(update={"api_auth": "keys"})
 
 
 @contextmanager
 def running_pages(settings: Settings) -> Iterator[RunningPages]:
     """Run the servers, the cluster and the pages, and let them hear the sample calls, until the block ends."""
-    port = settings.api_port or free_ports(1)[0]
-    settings = settings.model_copy(update={"api_port": port})
-    with ExitStack() as stack:
-        cluster = stack.enter_context(running_cluster(settings))
-        stack.enter_context(serving(cluster.settings))
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    with running_cluster(settings.model_copy(update={"api_port": port}), pages=True) as cluster:
         samples = demo.read_samples()
         demo.upload(cluster.settings, samples)
         _upload_dead(cluster, settings.state_folder)
@@ -69,35 +64,16 @@ def running_pages(settings: Settings) -> Iterator[RunningPages]:
         counts = cluster.wait(lambda counts: finished(counts) >= expected)
         assert counts[State.DEAD] == len(DEAD_KEYS), dict(counts)
         with transaction(cluster.engine) as session:
-            key = keys.create_key(session, "Ada", list(Scope))
-        yield RunningPages(f"http://127.0.0.1:{port}", key, cluster)
+            key = keys.replace_key(session, "Ada", list(Scope))
+        _wait_for_pages(cluster, url)
+        yield RunningPages(url, key, cluster)
 
 
-@contextmanager
-def serving(settings: Settings) -> Iterator[None]:
-    """Run `callscope serve` until the block ends."""
-    log = settings.state_folder / "logs" / "serve.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as written:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "callscope", "serve"],
-            env={**os.environ, **settings.as_environment()},  # noqa: TID251 - handed on whole
-            stdout=written,
-            stderr=written,
-        )
-    try:
-        _wait_for(f"http://127.0.0.1:{settings.api_port}/static/favicon.svg", server, log)
-        yield
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for_pages(cluster: RunningCluster, url: str) -> None:
     deadline = time.monotonic() + _START_S
-    while not _answers(url):
-        alive = server.poll() is None and time.monotonic() < deadline
-        assert alive, f"the pages don't come up\n{log.read_text(encoding='utf-8')[-5_000:]}"
+    while not _answers(f"{url}/livez"):
+        assert time.monotonic() < deadline, f"the pages don't come up\n{cluster.logs()}"
+        cluster.keep_alive()
         time.sleep(0.1)
 
 

@@ -16,6 +16,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
+import soundfile
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, StorageState, sync_playwright
 
@@ -40,7 +41,7 @@ def find_chromium() -> str:
     pytest.fail("there is no chromium on this machine; on Debian: apt-get install chromium fonts-noto-cjk")
 
 
-@dataclass(slots=True)
+@dataclass
 class Visitor:
     """Opens pages as one person, and keeps an eye on what the browser says."""
 
@@ -120,7 +121,7 @@ def signed_in(browser: Browser, url: str, key: str) -> StorageState:
 
 def ready(page: Page) -> None:
     """Wait until the page's scripts have started."""
-    page.wait_for_function("document.documentElement.dataset.ready !== undefined")
+    page.wait_for_selector("html[data-ready]", state="attached")
 
 
 def check_accessible(page: Page) -> None:
@@ -143,9 +144,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory, _no_settings_from_outside: N
 
 
 @pytest.fixture(scope="session")
-def microphone_sound() -> Path:
-    """What Chromium's microphone hears."""
-    return SAMPLES / "refund-zh.wav"
+def microphone_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Chromium's microphone hears: a sample call, as it can read it."""
+    samples, rate_hz = soundfile.read(SAMPLES / "refund-zh.wav", dtype="int16", always_2d=True)
+    file = tmp_path_factory.mktemp("microphone") / "refund-zh.wav"
+    soundfile.write(file, samples.max(axis=1), rate_hz, subtype="PCM_16")
+    return file
 
 
 @pytest.fixture(scope="session")

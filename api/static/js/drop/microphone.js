@@ -6,6 +6,7 @@ import { colour } from "../theme.js";
 const FORMATS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
 const BAR_PX = 3;
 const GAP_PX = 2;
+const BAR_MS = 60;
 
 /** Records until stopped. `start` rejects when the microphone can't be used. */
 export class Microphone {
@@ -51,9 +52,11 @@ export class Microphone {
     const began = performance.now();
     const step = () => {
       this.#frame = requestAnimationFrame(step);
+      const elapsedMs = performance.now() - began;
+      if (elapsedMs < this.#levels.length * BAR_MS) return;
       analyser.getFloatTimeDomainData(samples);
-      this.#levels.push(Math.max(...samples.map(Math.abs)));
-      this.time.textContent = clock(performance.now() - began);
+      this.#levels.push(samples.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0));
+      this.time.textContent = clock(elapsedMs);
       this.#draw();
     };
     step();
@@ -68,11 +71,11 @@ export class Microphone {
     pen.scale(scale, scale);
     pen.fillStyle = colour("accent");
     const bars = Math.floor(width / (BAR_PX + GAP_PX));
-    this.#levels = this.#levels.slice(-bars);
-    this.#levels.forEach((level, index) => {
+    const shown = this.#levels.slice(-bars);
+    shown.forEach((level, index) => {
       const tall = Math.max(2, Math.sqrt(level) * height);
       pen.beginPath();
-      pen.roundRect(width - (this.#levels.length - index) * (BAR_PX + GAP_PX), (height - tall) / 2, BAR_PX, tall, BAR_PX / 2);
+      pen.roundRect(width - (shown.length - index) * (BAR_PX + GAP_PX), (height - tall) / 2, BAR_PX, tall, BAR_PX / 2);
       pen.fill();
     });
   }

@@ -1,7 +1,5 @@
 // What was handed over in this tab, and what became of it: sent, followed by server-sent events, kept over page changes.
 
-import { Problem } from "../http.js";
-
 const KEPT = "callscope.tray";
 const SENDING_AT_ONCE = 2;
 // A browser keeps six connections to a host; the pages need some of them.
@@ -63,6 +61,7 @@ export class Uploads extends EventTarget {
     this.#go();
   }
 
+  /** Tell whether sending it again may help: its file is still at hand, and it wasn't the file that was refused. */
   canRetry(upload) {
     return this.#files.has(upload.key);
   }
@@ -102,17 +101,19 @@ export class Uploads extends EventTarget {
     request.onload = () => {
       if (request.status < 300) {
         this.#files.delete(upload.key);
-        this.#note(upload, { stage: "queued", share: 1, recordingId: request.response.id });
+        this.#note(upload, { stage: "queued", share: 1, recordingId: request.response.recording_id });
       } else {
-        this.#refuse(upload, new Problem(request.response ?? { code: "error", detail: request.statusText, advice: "" }).problem);
+        const problem = request.response ?? { code: "error", detail: request.statusText, advice: "" };
+        this.#refuse(upload, { ...problem, status: request.status });
       }
     };
-    request.onerror = () => this.#refuse(upload, { code: "unreachable", detail: "", advice: "" });
+    request.onerror = () => this.#refuse(upload, { status: 0, code: "unreachable", detail: "", advice: "" });
     this.#note(upload, { stage: "sending" });
     request.send(form);
   }
 
-  #refuse(upload, { code, detail, advice }) {
+  #refuse(upload, { status, code, detail, advice }) {
+    if (!isPassing(status)) this.#files.delete(upload.key);
     this.#note(upload, { stage: "refused", code, detail, advice });
   }
 
@@ -135,7 +136,7 @@ export class Uploads extends EventTarget {
       // The browser tries again by itself, unless the answer was no stream at all: then the recording isn't there.
       if (stream.readyState !== EventSource.CLOSED) return this.#note(upload, { isLost: true });
       this.#streams.delete(upload.key);
-      this.#refuse(upload, { code: "not_found", detail: "", advice: "" });
+      this.#refuse(upload, { status: 404, code: "not_found", detail: "", advice: "" });
     };
   }
 
@@ -158,6 +159,11 @@ export class Uploads extends EventTarget {
 /** Tell whether nothing more will happen to an upload by itself. */
 export function hasEnded(upload) {
   return ENDS.has(upload.stage);
+}
+
+// What is refused for itself is refused again; what was too busy or away may be back.
+function isPassing(status) {
+  return status === 0 || status === 408 || status === 429 || status >= 500;
 }
 
 function restored() {

@@ -31,7 +31,7 @@ def drag(page: Page, event: str, *files: Path) -> None:
 def test_a_dropped_call_ends_on_its_own_page(visitor: Visitor) -> None:
     page = visitor.open("/dead")
     stages: list[str] = []
-    page.expose_function("noteStage", lambda stage: stages.append(stage))
+    page.expose_function("noteStage", stages.append)
     page.evaluate(
         """() => new MutationObserver(() => {
             for (const line of document.querySelectorAll(".tray-item")) noteStage(line.dataset.stage);

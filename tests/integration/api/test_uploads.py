@@ -128,7 +128,7 @@ def test_of_requests_at_the_same_time_one_counts(served: Served, recording: Path
 def test_fields_that_can_not_be_are_refused(
     served: Served, recording: Path, fields: dict[str, Any], status: int, code: str
 ) -> None:
-    answer = post(served, recording, **fields)
+    answer = post(served, recording, headers=None, **fields)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert served.stored() == []

@@ -35,6 +35,7 @@ MAX_LISTED = 20_000
 """Objects of the bucket that are looked at while somebody waits."""
 
 _AGENTS = 8
+_MOMENTS = 5
 _WORDS = 24
 _MIN_DECIDED = 5
 
@@ -139,6 +140,7 @@ def show(request: Request, session: Db, _: Reader, span: Spanned) -> HTMLRespons
 def meaning(request: Request, session: Db, _: Reader, span: Spanned) -> HTMLResponse:
     """Show what follows silence, who soothes, and what is said in anger."""
     silence = reports.anger_after_silence(session, span.scope, by=Grouping.QUEUE, min_silence_ms=MIN_SILENCE_MS)
+    moments = reports.anger_bursts_after_silence(session, span.scope, min_silence_ms=MIN_SILENCE_MS, limit=_MOMENTS)
     soothing = reports.soothing(session, span.scope)
     words = reports.hot_words(session, span.scope, limit=_WORDS, by_anger=True)
     return render(
@@ -147,6 +149,7 @@ def meaning(request: Request, session: Db, _: Reader, span: Spanned) -> HTMLResp
         page="overview",
         span=span,
         silence=silence,
+        moments=moments,
         agents=soothing.groups[:_AGENTS],
         soothed=soothing.total,
         benchmark=SoothingCard().benchmark,

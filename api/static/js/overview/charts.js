@@ -17,6 +17,7 @@ function volume({ days }) {
   const axis = { axisLine: { show: false }, axisTick: { show: false }, splitLine: { lineStyle: { color: colour("line") } } };
   const label = { color: colour("text-faint"), fontSize: 12, fontFamily: getComputedStyle(document.body).fontFamily };
   const rates = days.map((one) => (one.calls ? one.angry / one.calls : null));
+  const top = CEILINGS.find((one) => Math.max(...rates) <= one) ?? 1;
   return {
     animationDuration: 250,
     aria: { enabled: false },
@@ -42,7 +43,7 @@ function volume({ days }) {
     },
     yAxis: [
       { ...axis, type: "value", minInterval: 1, axisLabel: { ...label, formatter: (value) => number.format(value) }, splitNumber: 4 },
-      { ...axis, type: "value", min: 0, max: ({ max }) => CEILINGS.find((one) => max <= one) ?? 1, splitLine: { show: false }, axisLabel: { ...label, formatter: (value) => percent.format(value) }, splitNumber: 4 },
+      { ...axis, type: "value", min: 0, max: top, interval: top / 4, splitLine: { show: false }, axisLabel: { ...label, formatter: (value) => percent.format(value) } },
     ],
     series: [
       {

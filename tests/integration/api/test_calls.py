@@ -34,7 +34,8 @@ def names(served: Served, query: str) -> list[str]:
 
 
 def test_page_by_page(calls: Served) -> None:
-    found, cursor = list[str](), ""
+    found = list[str]()
+    cursor: str | None = ""
     while cursor is not None:
         page = calls.client.get("/v1/calls", params={"limit": 1, "cursor": cursor}).json()
         found += [item["call_id"] for item in page["items"]]

@@ -37,11 +37,12 @@ STAGES: Mapping[str, str] = {
     "meaning": "bench.meaning",
     "reports": "bench.reports",
     "pages": "bench.pages",
+    "crowd": "bench.crowd",
 }
 """In the order in which they run; each module has a function `run`."""
 
-SPEED = tuple(stage for stage in STAGES if stage not in {"meaning", "reports", "pages"})
-"""What a run does when nobody says; the others read no sound."""
+SPEED = tuple(stage for stage in STAGES if stage not in {"meaning", "reports", "pages", "crowd"})
+"""What a run does when nobody says; the others are about what is stored, and who looks at it."""
 
 _SHAPES = {"published": PUBLISHED, "tiny": QUICK}
 _SEED = 1
@@ -50,7 +51,7 @@ _SHOWN_CALLS = 100
 
 @click.command()
 @click.option(
-    "--stages", default=",".join(SPEED), show_default=True, help="Which stages; also meaning, reports, pages."
+    "--stages", default=",".join(SPEED), show_default=True, help="Which stages; also meaning, reports, pages, crowd."
 )
 @click.option("--recordings", help="End to end: so many beside stock; then each alone.  [default: by profile]")
 @click.option("--device", help="cpu, or cuda:0.  [default: CALLSCOPE_DEVICE]")

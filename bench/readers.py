@@ -20,7 +20,7 @@ def _add_options(parser: ArgumentParser, **_: object) -> None:
     parser.add_argument("--calls", help="Numbers of analysed calls, separated by commas.")
 
 
-events.init_command_line_parser.add_listener(_add_options)
+events.init_command_line_parser.add_listener(_add_options)  # type: ignore[no-untyped-call]
 
 
 class Reader(HttpUser):

@@ -37,7 +37,7 @@ _MAX_DIGITS = 18
 
 
 @router.get("/calls/{name}")
-def show(
+def show(  # noqa: PLR0917 - FastAPI passes each by its name
     request: Request,
     context: Ctx,
     session: Db,
@@ -111,10 +111,8 @@ def _seen(stored: StoredAnnotation, principal: Principal) -> StoredAnnotation:
     if principal.sees_clear:
         return stored
     said = stored.correction
-    hidden = {
-        name: masked_sentence(text) for name, text in (("text", said.text), ("note", said.note)) if text is not None
-    }
-    return replace(stored, correction=replace(said, **hidden))
+    text, note = (None if one is None else masked_sentence(one) for one in (said.text, said.note))
+    return replace(stored, correction=replace(said, text=text, note=note))
 
 
 @lru_cache(maxsize=8)

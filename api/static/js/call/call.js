@@ -147,7 +147,7 @@ document.addEventListener("keydown", (event) => {
 
 // --- what comes after the page ---
 
-if (call.at_ms) go(call.at_ms);
+if (call.at_ms) go(call.at_ms, { plays: false });
 showTime(player.now);
 await Promise.allSettled([
   ask(`/v1/calls/${call.id}/waveform`).then((sound) => showPeaks(stage, sound)),

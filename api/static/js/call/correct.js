@@ -44,7 +44,7 @@ export class Correction {
     this.#before = {
       text: shown?.textContent ?? "",
       emotion: line.dataset.emotion,
-      role: line.dataset.role,
+      role: line.dataset.party,
       language: shown?.lang || "nospeech",
       note: made?.note ?? "",
     };

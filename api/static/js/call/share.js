@@ -4,7 +4,7 @@ import { ask } from "../http.js";
 import { complain, toast } from "../toast.js";
 import { t } from "../words.js";
 
-const HEIGHT_PX = 320;
+const HEIGHT_PX = 400;
 
 export function offerLink(dialog, id) {
   const form = dialog.querySelector("form");

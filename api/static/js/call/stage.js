@@ -12,6 +12,7 @@ const STEP_PX = 3;
 const MARK_PX = 24;
 const CURVE_STEP_PX = 5;
 const SHORTEST_VIEW_MS = 3000;
+const BREATH_MS = 1500;
 const ZOOM = 1.6;
 const EDGE = 3;
 const TICKS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
@@ -376,17 +377,30 @@ export class Stage extends EventTarget {
     path.lineTo(right, this.#curveY(tail.value));
     path.bezierCurveTo(right + ease / 2, this.#curveY(tail.value), right + ease / 2, base, right + ease, base);
     const { curve } = this.#rows;
-    context.save();
-    context.beginPath();
-    context.rect(0, curve.top, this.#size.width, curve.height);
-    context.clip();
-    context.globalAlpha = fill;
-    context.fillStyle = tone;
-    context.fill(path);
-    context.globalAlpha = 1;
-    context.strokeStyle = tone;
+    const clip = (stretches) => {
+      context.beginPath();
+      // A line that lies on the ground says nothing.
+      for (const [from, until] of stretches) context.rect(from, curve.top, until - from, base - 1 - curve.top);
+      context.clip();
+    };
+    context.fillStyle = context.strokeStyle = tone;
     context.lineWidth = 2;
     context.lineJoin = "round";
+    // While the other party speaks, nothing is known: the line only leads on.
+    context.save();
+    clip([[0, this.#size.width]]);
+    context.globalAlpha = 0.45;
+    context.setLineDash([2, 4]);
+    context.stroke(path);
+    context.restore();
+    context.save();
+    clip(run.map(({ from, until }, number) => {
+      const next = run[number + 1]?.from ?? Infinity;
+      return [this.#x(from) - ease, next - until < BREATH_MS ? this.#x(next) : this.#x(until) + ease];
+    }));
+    context.globalAlpha = fill;
+    context.fill(path);
+    context.globalAlpha = 1;
     context.stroke(path);
     context.restore();
   }
@@ -435,7 +449,7 @@ export class Stage extends EventTarget {
       const x = this.#x(from);
       const width = Math.max(1.5, this.#x(until) - x - 1);
       const tone = emotionColour(emotion);
-      context.globalAlpha = emotion === "EMO_UNKNOWN" ? 0.6 : 0.18 + 0.82 * probability;
+      context.globalAlpha = opacity(emotion, probability);
       context.fillStyle = tone;
       context.beginPath();
       context.roundRect(x, top, width, BAND_PX, Math.min(4, width / 2));
@@ -447,7 +461,7 @@ export class Stage extends EventTarget {
       const text = context.measureText(long).width + 12 < width ? long : label;
       const visible = Math.min(x + width, this.#size.width) - Math.max(x, 0);
       if (context.measureText(text).width + 10 >= visible) continue;
-      context.fillStyle = readable(tone, emotion === "EMO_UNKNOWN" ? 0.6 : 0.18 + 0.82 * probability);
+      context.fillStyle = readable(tone, opacity(emotion, probability));
       context.fillText(text, Math.max(x, 0) + 6, top + BAND_PX / 2 + 0.5);
     }
   }
@@ -490,6 +504,11 @@ export class Stage extends EventTarget {
     }
     this.#plot.querySelector(".plot-marks").replaceChildren(...made);
   }
+}
+
+/** How strongly a block is drawn: by its probability, and what is calm stays in the background. */
+function opacity(emotion, probability) {
+  return (0.18 + 0.82 * probability) * (QUIET.has(emotion) ? 0.4 : 1);
 }
 
 /** Show the sound that the server answered with. */

@@ -1,6 +1,7 @@
 // The transcript beside the player: what is said now is lit, and a word that is pressed is heard.
 
-const QUIET_MS = 4000;
+const QUIET_MS = 12_000;
+const LEAD = 0.15;
 
 /** Lights up lines and words, and says with `seek` which moment somebody pressed. */
 export class Transcript extends EventTarget {
@@ -10,7 +11,6 @@ export class Transcript extends EventTarget {
   #words = new Map();
   #lit = [];
   #scrolledAt = -Infinity;
-  #scrollsItself = 0;
   #follow;
 
   constructor(call, box, follow) {
@@ -69,16 +69,18 @@ export class Transcript extends EventTarget {
 
   /** Bring a line into sight. */
   show(line, { smooth = true } = {}) {
-    this.#scrollsItself = performance.now();
     const behavior = smooth && !matchMedia("(prefers-reduced-motion: reduce)").matches ? "smooth" : "auto";
-    if (this.#box.scrollHeight > this.#box.clientHeight + 1) {
-      const top = line.offsetTop - this.#box.clientHeight * 0.35;
-      this.#box.scrollTo({ top, behavior });
-    } else line.scrollIntoView({ block: "center", behavior });
+    if (this.#hasOwnScroll) this.#box.scrollTo({ top: line.offsetTop - this.#box.clientHeight * LEAD, behavior });
+    else line.scrollIntoView({ block: "center", behavior });
+  }
+
+  /** A wide page scrolls the transcript alone; a phone scrolls the page. */
+  get #hasOwnScroll() {
+    return getComputedStyle(this.#box).overflowY === "auto";
   }
 
   #keepInSight(line) {
-    if (performance.now() - this.#scrolledAt < QUIET_MS * 3) {
+    if (performance.now() - this.#scrolledAt < QUIET_MS) {
       this.#follow.hidden = false;
       return;
     }
@@ -89,7 +91,7 @@ export class Transcript extends EventTarget {
   /** Whoever scrolls by hand reads elsewhere, and is left there. */
   #moved(event) {
     if (event.type === "pointerdown" && event.target !== this.#box) return;
-    if (event.target.closest?.("#lines") || this.#box.scrollHeight <= this.#box.clientHeight + 1) this.#scrolledAt = performance.now();
+    if (event.target.closest?.("#lines") || !this.#hasOwnScroll) this.#scrolledAt = performance.now();
   }
 
   #lightWords(now, ms) {

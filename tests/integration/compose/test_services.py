@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from signal import SIGTERM
+from urllib.parse import urlencode
 
 import pytest
 import redis
@@ -17,6 +19,8 @@ from tests.integration.servers.processes import wait_for
 from tests.unit.compose.files import ROOT, service
 
 pytestmark = pytest.mark.integration
+
+CALLSCOPE = Path(sysconfig.get_path("scripts")) / "callscope"
 
 
 @pytest.fixture
@@ -43,10 +47,10 @@ def running(name: str, secrets: Path, argv: list[str], **changed: str) -> Iterat
         yield process
 
 
-def is_healthy(name: str, secrets: Path) -> bool:
+def is_healthy(name: str, secrets: Path, **changed: str) -> bool:
     kind, *check = service(name).raw["healthcheck"]["test"]
     assert kind == "CMD"
-    return subprocess.run(check, env=environment(name, secrets), check=False).returncode == 0
+    return subprocess.run(check, env=environment(name, secrets) | changed, check=False).returncode == 0
 
 
 def test_a_writer_is_healthy_while_it_answers(secrets: Path, database_url: str, broker_url: str) -> None:
@@ -57,6 +61,60 @@ def test_a_writer_is_healthy_while_it_answers(secrets: Path, database_url: str, 
     with running("writer", secrets, service("writer").command) as writer:
         wait_for(lambda: is_healthy("writer", secrets))
         assert writer.stop() == 0
+
+
+def test_the_pages_are_healthy_under_their_name_and_open_to_keys_alone(
+    secrets: Path, tmp_path: Path, database_url: str, broker_url: str
+) -> None:
+    for name, text in {
+        "database_url": database_url,
+        "broker_url": broker_url,
+        "s3_secret_key": "of the store",
+        "api_secret": "of every process",
+        "callback_secret": "whsec_" + b64encode(bytes(32)).decode(),
+    }.items():
+        (secrets / name).write_text(text)
+    [port] = free_ports(1)
+    (tmp_path / "store" / "recordings").mkdir(parents=True)
+    (tmp_path / "state").mkdir()
+    changed = {
+        "CALLSCOPE_API_HOST": LOOPBACK,
+        "CALLSCOPE_API_PORT": str(port),
+        "CALLSCOPE_API_HOSTS": '["calls.example.com"]',
+        "CALLSCOPE_STORE": "folder",
+        "CALLSCOPE_STORE_FOLDER": str(tmp_path / "store"),
+        "CALLSCOPE_STATE_FOLDER": str(tmp_path / "state"),
+        "TMPDIR": str(tmp_path / "state"),
+    }
+
+    def ask(method: str, path: str, body: str = "", **headers: str) -> tuple[int, str]:
+        """Return the answer's code and cookie."""
+        with closing(HTTPConnection(LOOPBACK, port)) as connection:
+            connection.request(method, path, body, {"Host": "calls.example.com", **headers})
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Set-Cookie", "")
+
+    assert not is_healthy("pages", secrets, **changed)
+    with running("pages", secrets, service("pages").command, **changed) as pages:
+        wait_for(lambda: is_healthy("pages", secrets, **changed))
+        key = subprocess.run(
+            [CALLSCOPE, "keys", "create", "me"],
+            env=environment("pages", secrets) | changed,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        assert ask("GET", "/v1/recordings")[0] == 401
+        assert ask("GET", "/v1/recordings", Authorization=f"Bearer {key}")[0] == 200
+        assert ask("GET", "/calls", Host="elsewhere.example")[0] == 403
+
+        # As a proxy hands on what came by TLS.
+        form = {"Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-Proto": "https"}
+        status, cookie = ask("POST", "/sign-in", urlencode({"key": key}), Origin="https://calls.example.com", **form)
+        assert status == 303
+        assert "secure" in cookie.lower()
+        # uvicorn ends by the signal that told it to, when it has closed what was open.
+        assert pages.stop() == -SIGTERM
 
 
 def test_the_monitor_asks_for_its_login_and_changes_nothing(secrets: Path, broker_url: str) -> None:

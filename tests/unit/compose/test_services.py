@@ -8,14 +8,29 @@ from urllib.parse import urlsplit
 
 import click
 import pytest
+import yaml
 from celery import Celery
 from celery.app.utils import find_app
 from flower.options import default_options as flower_options
+from pydantic import SecretStr
 
+from api.cli import GRACE_S
+from api.front import require_safe
 from callscope.cli import callscope
 from callscope.settings import Settings, load_settings
+from callscope.targets import require_key
 from reports.outbox import translate, webhook
-from tests.unit.compose.files import COMPOSE, DOCKERFILE, ROOT, compose, example, service, services
+from tests.unit.compose.files import (
+    COMPOSE,
+    DOCKERFILE,
+    ROOT,
+    compose,
+    example,
+    history,
+    interpolate,
+    service,
+    services,
+)
 from workers.supervise import GRACE_MS
 
 pytestmark = pytest.mark.unit
@@ -58,7 +73,9 @@ def test_every_command_and_its_options_exist(name: str) -> None:
 
 def test_the_guide_names_commands_services_and_secrets_that_exist() -> None:
     text = (ROOT / "docs/deploy.md").read_text()
-    commands = re.findall(r"(?:`|^docker compose exec \S+ )(callscope [\w -]+)(?:`|$)", text, flags=re.MULTILINE)
+    commands = re.findall(
+        r"(?:`|^docker compose (?:exec|run)(?: -\S+)* \S+ )(callscope [\w -]+)(?:`|$)", text, flags=re.MULTILINE
+    )
     assert commands
     for command in commands:
         parse(command.split())
@@ -97,6 +114,7 @@ def test_nothing_is_published_beyond_loopback_by_default(name: str) -> None:
     ("name", "port"),
     [
         ("flower", int(service("flower").environment["FLOWER_PORT"])),
+        ("pages", int(service("pages").environment["CALLSCOPE_API_PORT"])),
         ("postgres", 5432),  # the server's own default
         ("valkey", 6379),  # the server's own default
         ("seaweedfs", int(re.findall(r"-s3\.port=(\d+)", service("seaweedfs").command[-1])[0])),
@@ -110,7 +128,21 @@ def test_a_published_port_is_the_one_that_is_listened_on(name: str, port: int) -
 
 
 def test_only_these_ports_are_published() -> None:
-    assert {each.name for each in services() if each.ports} == {"flower", "postgres", "valkey", "seaweedfs", "rustfs"}
+    published = {each.name for each in services() if each.ports}
+    assert published == {"pages", "flower", "postgres", "valkey", "seaweedfs", "rustfs"}
+
+
+def volumes(name: str) -> list[tuple[str, str]]:
+    """Return what is mounted and where, whether it may be written to or not."""
+    return [(outside, inside) for outside, inside, *_ in (each.split(":") for each in service(name).raw["volumes"])]
+
+
+def settings_of(name: str, made_by_init: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return what a service reads by the example's .env."""
+    for variable, value in {**example(), **service(name).environment}.items():
+        # The secrets lie where `docker compose` would mount them.
+        monkeypatch.setenv(variable, value.replace("/run/secrets", str(made_by_init / "secrets")))
+    return load_settings()
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -118,11 +150,7 @@ def test_settings_lead_to_servers_that_the_service_reaches(
     name: str, made_by_init: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     each = service(name)
-    for variable, value in {**example(), **each.environment}.items():
-        # The secrets lie where `docker compose` would mount them.
-        monkeypatch.setenv(variable, value.replace("/run/secrets", str(made_by_init / "secrets")))
-    settings = load_settings()
-
+    settings = settings_of(name, made_by_init, monkeypatch)
     urls = [secret.get_secret_value() for secret in (settings.database_url, settings.broker_url) if secret]
     urls += [settings.s3_endpoint] if settings.s3_endpoint else []
     assert urls
@@ -170,6 +198,49 @@ def test_a_gpu_worker_has_no_way_to_the_database(name: str) -> None:
 def test_writers_write_for_those_whom_the_notifier_tells() -> None:
     files = {service(name).environment["CALLSCOPE_TARGETS_FILE"] for name in ("writer", "notify")}
     assert files == {"/run/secrets/targets"}
+
+
+def test_those_who_take_a_callback_sign_as_those_who_send_it() -> None:
+    files = {service(name).environment["CALLSCOPE_CALLBACK_SECRET_FILE"] for name in ("pages", "notify")}
+    assert files == {"/run/secrets/callback_secret"}
+
+
+def test_the_pages_open_no_door_and_have_the_secrets_that_every_process_must_share(
+    made_by_init: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of("pages", made_by_init, monkeypatch)
+    require_safe(settings)
+    assert settings.api_auth == "keys"
+    assert settings.api_secret == SecretStr((made_by_init / "secrets" / "api_secret").read_text())
+    assert settings.callback_secret is not None
+    require_key(settings.callback_secret)
+
+
+def test_what_is_too_large_for_memory_goes_to_a_volume_that_the_pages_may_write_to() -> None:
+    given = service("pages").environment
+    folders = {Path(given["CALLSCOPE_STATE_FOLDER"]), Path(given["TMPDIR"])}
+    mounted = [Path(inside) for name, inside in volumes("pages") if name in compose()["volumes"]]
+    assert all(any(folder.is_relative_to(there) for there in mounted) for folder in folders)
+    # Docker gives a new volume the owner of the image's folder; one that isn't there is root's.
+    made = [rest for instruction, rest in history("api") if instruction == "RUN" and "install -d -o callscope" in rest]
+    assert {Path(rest.split()[-1]) for rest in made} == set(mounted)
+
+
+def test_the_pages_cut_their_streams_before_they_are_killed() -> None:
+    assert int(service("pages").raw["stop_grace_period"].removesuffix("s")) > GRACE_S
+
+
+def test_each_process_of_the_pages_has_a_port() -> None:
+    assert service("pages").raw["scale"] == int(example()["PAGES"]) == 1
+    text = (COMPOSE / "compose.yaml").read_text()
+    several = yaml.safe_load(interpolate(text, {"PAGES": "3", "PAGES_PORTS": "8300-8302"}))["services"]["pages"]
+    assert several["scale"] == 3
+    assert several["ports"] == ["127.0.0.1:8300-8302:8300"]
+
+
+def test_whoever_needs_the_rules_sees_the_ones_of_the_writer() -> None:
+    for name in ("writer", "pages", "notify"):
+        assert ("./rules", "/rules") in volumes(name)
 
 
 def test_the_notifier_has_time_to_bring_what_is_under_way_to_its_end() -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.cluster import RunningPages, pages_settings, running_pages
+from tests.browser.cluster import pages_settings, running_pages
 from tests.browser.conftest import PHONE, WIDE, find_chromium, ready, signed_in
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images" / "pages"
@@ -25,61 +25,50 @@ SHOTS = (
     *(("light", "phone", PHONE, "zh-CN"), ("dark", "phone", PHONE, "en-GB")),
 )
 _COLOURS = 256
-_SETTLE_MS = 700
+_SETTLE_MS = 1_500
 """Charts are drawn and fonts are there."""
 
 
 def take() -> None:
     """Run the pages over the sample calls, and write every picture."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, running_pages(pages_settings(Path(folder))) as pages:
-        with _browser() as browser:
-            session = signed_in(browser, pages.url, pages.key)
-            for theme, kind, size, locale in SHOTS:
-                context = browser.new_context(
-                    base_url=pages.url,
-                    locale=locale,
-                    timezone_id="Asia/Shanghai",
-                    color_scheme="dark" if theme == "dark" else "light",
-                    viewport={"width": size[0], "height": size[1]},
-                    device_scale_factor=2 if kind == "phone" else 1.5,
-                )
-                page = context.new_page()
-                for name, show in _scenes(pages).items():
-                    if name == "sign-in":
-                        context.clear_cookies()
-                    elif name == "calls":
-                        context.add_cookies(session["cookies"])
-                    show(page)
-                    page.wait_for_timeout(_SETTLE_MS)
-                    _write(page, FOLDER / f"{name}-{theme}-{kind}.png")
-                context.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_pages(pages_settings(Path(folder))) as pages,
+        _browser() as browser,
+    ):
+        session = signed_in(browser, pages.url, pages.key)
+        for theme, kind, size, locale in SHOTS:
+            context = browser.new_context(
+                base_url=pages.url,
+                locale=locale,
+                timezone_id="Asia/Shanghai",
+                color_scheme="dark" if theme == "dark" else "light",
+                viewport={"width": size[0], "height": size[1]},
+                device_scale_factor=2 if kind == "phone" else 1.5,
+            )
+            page = context.new_page()
+            _shoot(page, "/sign-in", FOLDER / f"sign-in-{theme}-{kind}.png")
+            context.add_cookies(session["cookies"])
+            call = f"/calls/{pages.recording('shipping-delay-zh')}"
+            for name, path in {
+                "calls": "/calls?sort=angriest",
+                "call": call if kind == "phone" else f"{call}?t=28",
+                "overview": "/overview",
+                "dead": "/dead",
+            }.items():
+                _shoot(page, path, FOLDER / f"{name}-{theme}-{kind}.png")
+            _shoot(page, "/calls", FOLDER / f"drop-{theme}-{kind}.png", click="[data-drop-open]")
+            context.close()
 
 
-def _scenes(pages: RunningPages) -> Mapping[str, Callable[[Page], None]]:
-    call = pages.recording("shipping-delay-zh")
-
-    def open_dialog(page: Page) -> None:
-        _open(page, "/calls")
-        page.locator("[data-drop-open]").first.click()
-
-    return {
-        "sign-in": lambda page: _open(page, "/sign-in"),
-        "calls": lambda page: _open(page, "/calls?sort=angriest"),
-        "call": lambda page: _open(page, f"/calls/{call}?t=28"),
-        "overview": lambda page: _open(page, "/overview"),
-        "dead": lambda page: _open(page, "/dead"),
-        "drop": open_dialog,
-    }
-
-
-def _open(page: Page, path: str) -> None:
+def _shoot(page: Page, path: str, file: Path, *, click: str | None = None) -> None:
     page.goto(path)
     ready(page)
     page.wait_for_load_state("networkidle")
-
-
-def _write(page: Page, file: Path) -> None:
+    if click:
+        page.locator(click).first.click()
+    page.wait_for_timeout(_SETTLE_MS)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(_COLOURS).save(file, optimize=True)
 

@@ -4,7 +4,6 @@ import pytest
 
 from bench.crowd import Asked, _asked
 
-
 pytestmark = pytest.mark.unit
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.cluster import pages_settings, running_pages
+from tests.browser.cluster import RunningPages, pages_settings, running_pages
 from tests.browser.conftest import PHONE, WIDE, find_chromium, ready, signed_in
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images" / "pages"
@@ -39,35 +39,43 @@ def take() -> None:
     ):
         session = signed_in(browser, pages.url, pages.key)
         for theme, kind, size, locale in SHOTS:
-            context = browser.new_context(
-                base_url=pages.url,
-                locale=locale,
-                timezone_id="Asia/Shanghai",
-                color_scheme="dark" if theme == "dark" else "light",
-                viewport={"width": size[0], "height": size[1]},
-                device_scale_factor=2 if kind == "phone" else 1.5,
-            )
-            page = context.new_page()
-            _shoot(page, "/sign-in", FOLDER / f"sign-in-{theme}-{kind}.png")
-            context.add_cookies(session["cookies"])
-            call = f"/calls/{pages.recording('shipping-delay-zh')}"
-            for name, path in {
-                "calls": "/calls?sort=angriest",
-                "call": call if kind == "phone" else f"{call}?t=28",
-                "overview": "/overview",
-                "dead": "/dead",
-            }.items():
-                _shoot(page, path, FOLDER / f"{name}-{theme}-{kind}.png")
-            _shoot(page, "/calls", FOLDER / f"drop-{theme}-{kind}.png", click="[data-drop-open]")
-            context.close()
+            for state in (None, session):
+                context = browser.new_context(
+                    base_url=pages.url,
+                    locale=locale,
+                    timezone_id="Asia/Shanghai",
+                    color_scheme="dark" if theme == "dark" else "light",
+                    viewport={"width": size[0], "height": size[1]},
+                    device_scale_factor=2 if kind == "phone" else 1.5,
+                    storage_state=state,
+                )
+                page = context.new_page()
+                for name, path in (_paths(pages, kind) if state else {"sign-in": "/sign-in"}).items():
+                    _shoot(page, path, FOLDER / f"{name}-{theme}-{kind}.png")
+                if state:
+                    page.locator("[data-drop-open]").first.click()
+                    _write(page, FOLDER / f"drop-{theme}-{kind}.png")
+                context.close()
 
 
-def _shoot(page: Page, path: str, file: Path, *, click: str | None = None) -> None:
+def _paths(pages: RunningPages, kind: str) -> Mapping[str, str]:
+    call = f"/calls/{pages.recording('shipping-delay-zh')}"
+    return {
+        "call": call if kind == "phone" else f"{call}?t=28",
+        "overview": "/overview",
+        "dead": "/dead",
+        "calls": "/calls?sort=angriest",
+    }
+
+
+def _shoot(page: Page, path: str, file: Path) -> None:
     page.goto(path)
     ready(page)
     page.wait_for_load_state("networkidle")
-    if click:
-        page.locator(click).first.click()
+    _write(page, file)
+
+
+def _write(page: Page, file: Path) -> None:
     page.wait_for_timeout(_SETTLE_MS)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(_COLOURS).save(file, optimize=True)

@@ -155,6 +155,7 @@ def read_call(
     bucket: str | None = None,
     key: str | None = None,
     version: AnalysisVersion | None = None,
+    with_words: bool = True,
 ) -> AnalysedCall | None:
     """
     Return a call whole, or None where there is no such call or it has no such analysis.
@@ -167,6 +168,8 @@ def read_call(
         Name the recording; all that are given must fit, and the newest recording that has such an analysis is taken.
     version : AnalysisVersion, optional
         None: the current analysis.
+    with_words : bool
+        False leaves the words of segments out: they are most of what a call weighs.
 
     Raises
     ------
@@ -181,7 +184,7 @@ def read_call(
         raise ValueError(msg)
     wanted = analysis.is_current if version is None else is_version(analysis, version)
     head = session.execute(_heads().where(*named, wanted).order_by(recording.id.desc()).limit(1)).first()
-    return None if head is None else _read_whole(session, head)
+    return None if head is None else _read_whole(session, head, with_words=with_words)
 
 
 def read_named_call(
@@ -341,7 +344,7 @@ def _hearing(head: AnyRow, segments: tuple[Segment, ...]) -> Hearing:
     )
 
 
-def _read_whole(session: Session, head: AnyRow) -> AnalysedCall:
+def _read_whole(session: Session, head: AnyRow, *, with_words: bool) -> AnalysedCall:
     heard, own = [AnalysisKey(head.call_date, head.heard_id)], [AnalysisKey(head.call_date, head.analysis_id)]
     number: int = head.analysis_id
     meaning = Meaning(
@@ -355,7 +358,7 @@ def _read_whole(session: Session, head: AnyRow) -> AnalysedCall:
         findings=read_findings(session, own).get(number, ()),
         scores=read_scores(session, own).get(number, ()),
     )
-    hearing = _hearing(head, read_segments(session, heard).get(head.heard_id, ()))
+    hearing = _hearing(head, read_segments(session, heard, with_words=with_words).get(head.heard_id, ()))
     return AnalysedCall(
         recording_id=head.recording_id,
         ref=RecordingRef(head.bucket, head.key, head.etag, head.size_bytes),

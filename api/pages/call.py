@@ -50,7 +50,8 @@ def show(  # noqa: PLR0917 - FastAPI passes each by its name
         return _lead(context, session, name, request.url.query)
     recording_id = int(name)
     try:
-        call = stored_call(session, principal, recording_id)
+        # Words come after the page: see `words`.
+        call = stored_call(session, principal, recording_id, with_words=False)
     except NotStored:
         return _show_unfinished(request, session, recording_id, name)
     annotations = [_seen(one, principal) for one in read_annotations(session, recording_id)]

@@ -27,7 +27,7 @@ Token = Annotated[str, Query(max_length=1_000)]
 def show(request: Request, context: Ctx, session: Db, recording_id: RecordingId, token: Token) -> Response:
     """Show the curve to whoever has the link; the sites that the settings name may frame it."""
     context.links.check(EMBED, str(recording_id), token)
-    call = read_call(session, recording_id=recording_id)
+    call = read_call(session, recording_id=recording_id, with_words=False)
     if call is None:
         raise NotStored(f"recording {recording_id} has no analysis")
     view = view_call(call)

@@ -50,7 +50,7 @@ _WAYS: Mapping[CallFormat, tuple[str, str, Callable[[AnalysedCall], str]]] = {
 """Suffix, media type, and how it is written."""
 
 
-def stored_call(session: Session, principal: Principal, recording_id: int) -> AnalysedCall:
+def stored_call(session: Session, principal: Principal, recording_id: int, *, with_words: bool = True) -> AnalysedCall:
     """
     Return a call's current analysis, masked unless whoever asks sees clear.
 
@@ -59,7 +59,7 @@ def stored_call(session: Session, principal: Principal, recording_id: int) -> An
     NotStored
         There is no such recording, or it has no result (yet).
     """
-    call = read_call(session, recording_id=recording_id)
+    call = read_call(session, recording_id=recording_id, with_words=with_words)
     if call is None:
         raise NotStored(
             f"recording {recording_id} has no analysis", why="it isn't done, or there is no recording of this number"

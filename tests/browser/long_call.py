@@ -62,7 +62,7 @@ def _segment(number: int) -> Segment:
         start_ms=start_ms,
         end_ms=start_ms + _STEP_MS - 300,
         text=text,
-        emotion=_FEELINGS[number * 7 % len(_FEELINGS)] if channel else Emotion.NEUTRAL,
+        emotion=_FEELINGS[number * number // 7 % len(_FEELINGS)] if channel else Emotion.NEUTRAL,
     )
     return replace(
         made, words=tuple(Word(text[at], start_ms + 80 * at, start_ms + 80 * (at + 1)) for at in range(length))

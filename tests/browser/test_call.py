@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import httpx
@@ -15,7 +14,7 @@ from tests.browser.long_call import SEGMENTS, store_long_call
 pytestmark = pytest.mark.acceptance
 
 NOW_MS = "() => document.getElementById('audio').currentTime * 1000"
-USABLE_S = 1.5
+USABLE_MS = 1_500
 
 
 def open_call(
@@ -35,19 +34,22 @@ def open_call(
 
 def ink(page: Page, row: str, number: int = 0) -> int:
     """Return how many pixels of a row of the stage are drawn on."""
-    return page.evaluate(
+    drawn: int = page.evaluate(
         """([row, number]) => {
           const label = document.querySelectorAll(`[data-row=${row}]`)[number];
           const canvas = document.querySelector('#plot canvas');
           const [ratio, plot] = [devicePixelRatio, document.getElementById('plot')];
           const [top, tall] = [(label.offsetTop - plot.offsetTop) * ratio, label.offsetHeight * ratio];
-          const { data } = canvas.getContext('2d').getImageData(0, top, canvas.width, tall);
+          const copy = new OffscreenCanvas(canvas.width, tall).getContext('2d', { willReadFrequently: true });
+          copy.drawImage(canvas, 0, -top);
+          const { data } = copy.getImageData(0, 0, canvas.width, tall);
           let drawn = 0;
           for (let at = 3; at < data.length; at += 4) if (data[at] > 60) drawn += 1;
           return drawn;
         }""",
         [row, number],
     )
+    return drawn
 
 
 @pytest.mark.parametrize(("lang", "theme", "size"), [("en", "light", (1440, 900)), ("zh", "dark", PHONE)])
@@ -166,6 +168,7 @@ def test_the_curve_is_framed_by_a_signed_link(visitor: Visitor) -> None:
     page = open_call(visitor, "bad-review-zh")
     page.get_by_role("button", name="Embed").click()
     page.get_by_role("button", name="Make a link").click()
+    expect(page.locator("#embed-made")).to_be_visible()
     url = page.locator("#embed-view").get_attribute("href")
     assert url is not None
     check_accessible(page)
@@ -204,12 +207,12 @@ def test_telephonys_number_leads_to_the_call(visitor: Visitor) -> None:
 
 def test_an_hour_with_1500_segments_is_usable_at_once(visitor: Visitor, tmp_path: Path) -> None:
     number = store_long_call(visitor.pages.cluster, tmp_path)
-    took_s = []
+    took_ms = []
     for _ in range(3):
-        began = time.perf_counter()
         page = visitor.open(f"/calls/{number}")
-        page.locator("#call[data-ready]").wait_for(state="attached")
-        took_s.append(time.perf_counter() - began)
+        expect(page.locator("#lines[data-words]")).to_be_attached()
+        # From the moment that the browser was sent there.
+        took_ms.append(page.evaluate("performance.getEntriesByName('usable')[0].startTime"))
         assert page.locator(".said").count() == SEGMENTS
         assert ink(page, "curve") > 500
-    assert sorted(took_s)[1] < USABLE_S, took_s
+    assert sorted(took_ms)[1] < USABLE_MS, took_ms

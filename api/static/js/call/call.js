@@ -149,8 +149,9 @@ document.addEventListener("keydown", (event) => {
 
 if (call.at_ms) go(call.at_ms, { plays: false });
 showTime(player.now);
-await Promise.allSettled([
-  ask(`/v1/calls/${call.id}/waveform`).then((sound) => showPeaks(stage, sound)),
-  ask(`/calls/${call.id}/words`).then((places) => transcript.setWords(places)),
-]);
+// The page can be used once the lanes are there; the sound and the words' places are large, and nobody waits for them.
+await Promise.allSettled([ask(`/v1/calls/${call.id}/waveform`).then((sound) => showPeaks(stage, sound))]);
 page.dataset.ready = "";
+performance.mark("usable");
+player.load();
+transcript.setWords(await ask(`/calls/${call.id}/words`));

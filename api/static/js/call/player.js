@@ -23,6 +23,11 @@ export class Player extends EventTarget {
     audio.addEventListener("error", () => this.dispatchEvent(new CustomEvent("missing")));
   }
 
+  /** Fetch the sound's head, so that it starts at once when it is wanted. */
+  load() {
+    this.#audio.preload = "metadata";
+  }
+
   get now() {
     return this.#wanted ?? Math.min(this.#audio.currentTime * 1000, this.#durationMs);
   }

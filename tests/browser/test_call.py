@@ -62,14 +62,14 @@ def test_it_shows_curve_lanes_transcript_and_findings(
     expect(page.locator(".said")).to_have_count(6)
     expect(page.locator(".said").first).to_contain_text({"en": "Angry", "zh": "愤怒"}[lang])
     expect(page.locator(".findings")).to_contain_text({"en": "The customer is angry", "zh": "客户愤怒"}[lang])
-    expect(page.locator(".pause").first).to_contain_text({"en": "the agent's turn", "zh": "轮到坐席"}[lang])
+    expect(page.locator(".pause").first).to_contain_text({"en": "the agent's turn", "zh": "轮到客服"}[lang])
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the screen"
     check_accessible(page)
 
 
 def test_a_word_that_is_pressed_is_heard_and_lit(visitor: Visitor) -> None:
     page = open_call(visitor, "refund-zh")
-    expect(page.locator("#lines[data-words]")).to_be_attached()
+    expect(page.locator("#lines[data-words]")).to_be_attached(timeout=20_000)
     place = page.evaluate(
         """() => {
           const node = document.querySelectorAll('.said-text')[3].firstChild;
@@ -210,7 +210,7 @@ def test_an_hour_with_1500_segments_is_usable_at_once(visitor: Visitor, tmp_path
     took_ms = []
     for _ in range(3):
         page = visitor.open(f"/calls/{number}")
-        expect(page.locator("#lines[data-words]")).to_be_attached()
+        expect(page.locator("#lines[data-words]")).to_be_attached(timeout=20_000)
         # From the moment that the browser was sent there.
         took_ms.append(page.evaluate("performance.getEntriesByName('usable')[0].startTime"))
         assert page.locator(".said").count() == SEGMENTS

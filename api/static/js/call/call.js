@@ -47,7 +47,8 @@ function go(ms, { plays = player.isPlaying } = {}) {
   player.seek(ms);
   const segment = call.segments[transcript.at(ms)];
   const line = segment && transcript.line(segment.number);
-  if (line) transcript.show(line);
+  // A page that scrolls as a whole stays where the reader is.
+  if (line && transcript.hasOwnScroll) transcript.show(line);
   if (plays) player.play();
 }
 

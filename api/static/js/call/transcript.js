@@ -70,16 +70,18 @@ export class Transcript extends EventTarget {
   /** Bring a line into sight. */
   show(line, { smooth = true } = {}) {
     const behavior = smooth && !matchMedia("(prefers-reduced-motion: reduce)").matches ? "smooth" : "auto";
-    if (this.#hasOwnScroll) this.#box.scrollTo({ top: line.offsetTop - this.#box.clientHeight * LEAD, behavior });
+    if (this.hasOwnScroll) this.#box.scrollTo({ top: line.offsetTop - this.#box.clientHeight * LEAD, behavior });
     else line.scrollIntoView({ block: "center", behavior });
   }
 
   /** A wide page scrolls the transcript alone; a phone scrolls the page. */
-  get #hasOwnScroll() {
+  get hasOwnScroll() {
     return getComputedStyle(this.#box).overflowY === "auto";
   }
 
   #keepInSight(line) {
+    // Whoever looks at the stage of a phone isn't led away from it.
+    if (!this.hasOwnScroll && this.#box.getBoundingClientRect().top > innerHeight * 0.6) return;
     if (performance.now() - this.#scrolledAt < QUIET_MS) {
       this.#follow.hidden = false;
       return;
@@ -91,7 +93,7 @@ export class Transcript extends EventTarget {
   /** Whoever scrolls by hand reads elsewhere, and is left there. */
   #moved(event) {
     if (event.type === "pointerdown" && event.target !== this.#box) return;
-    if (event.target.closest?.("#lines") || !this.#hasOwnScroll) this.#scrolledAt = performance.now();
+    if (event.target.closest?.("#lines") || !this.hasOwnScroll) this.#scrolledAt = performance.now();
   }
 
   #lightWords(now, ms) {

@@ -136,9 +136,9 @@ def check_accessible(page: Page) -> None:
     assert not told, "\n".join(told)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory, _no_settings_from_outside: None) -> Iterator[RunningPages]:
-    """The pages, over a cluster that has heard the sample calls."""
+    """The pages, over a cluster that has heard the sample calls; a module's own, for some tests add calls."""
     with running_pages(pages_settings(tmp_path_factory.mktemp("pages"))) as running:
         yield running
 
@@ -168,7 +168,7 @@ def browser(microphone_sound: Path) -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def session(browser: Browser, pages: RunningPages) -> StorageState:
     """What the browser keeps of somebody who has signed in."""
     return signed_in(browser, pages.url, pages.key)

@@ -11,10 +11,9 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
-from api import ops, pages, problems, renditions, v1
+from api import problems, renditions, routes
 from api.context import Context
 from api.front import Front
-from api.openai import transcriptions
 from api.ops import Metrics
 from api.renditions import Renditions
 from api.security.links import Links
@@ -62,11 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Front, settings=settings, metrics=metrics)
     problems.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.include_router(ops.router)
-    app.include_router(v1.collect())
-    app.include_router(transcriptions.router)
-    for router in pages.collect():
-        app.include_router(router, include_in_schema=False)
+    routes.include(app)
 
     @app.get("/", include_in_schema=False)
     def start() -> RedirectResponse:

@@ -97,6 +97,8 @@ class ListedCall:
 
     recording_id: int
     key: str
+    file_name: str | None
+    """As whoever uploaded it called it; None for one that telephony put into the bucket."""
     call_id: str | None
     agent_id: str | None
     queue: str | None
@@ -450,6 +452,7 @@ _ROWS = f"""
 SELECT
     recording.id AS recording_id,
     recording.key,
+    recording.metadata ->> 'file_name' AS file_name,
     recording.call_id,
     recording.agent_id,
     recording.queue,
@@ -488,6 +491,7 @@ def _listed(row: AnyRow, question: Question | None) -> ListedCall:
     return ListedCall(
         recording_id=row.recording_id,
         key=row.key,
+        file_name=row.file_name,
         call_id=row.call_id,
         agent_id=row.agent_id,
         queue=row.queue,

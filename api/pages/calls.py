@@ -124,8 +124,8 @@ class Shown:
 
     @staticmethod
     def name(call: ListedCall) -> str:
-        """Return what people call it: its number, else its file."""
-        return call.call_id or PurePosixPath(call.key).name
+        """Return what people call it: its number, else its file as it was uploaded, else as it lies in the bucket."""
+        return call.call_id or call.file_name or PurePosixPath(call.key).name
 
     @staticmethod
     def feelings(call: ListedCall) -> list[tuple[str, float]]:

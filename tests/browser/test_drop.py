@@ -53,10 +53,11 @@ def test_a_dropped_call_ends_on_its_own_page(visitor: Visitor, three_minutes: Pa
     )
     drag(page, "dragenter", three_minutes)
     expect(page.get_by_text("Drop to analyse")).to_be_visible()
-    began = time.monotonic()
     drag(page, "drop", three_minutes)
+    began = time.monotonic()
     expect(page.get_by_text("Drop to analyse")).to_be_hidden()
     page.wait_for_url(re.compile(r"/calls/\d+"), timeout=60_000)
+    page.locator("#call[data-ready]").wait_for(state="attached")
     took_ms = (time.monotonic() - began) * 1_000
     assert [stage for stage in ("sending", "queued", "analysing", "done") if stage in stages] == list(
         dict.fromkeys(stage for stage in stages if stage not in {"waiting", "fetching"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,8 @@ Theme = Literal["light", "dark"]
 
 WIDE = (1440, 900)
 PHONE = (390, 844)
+
+_LOOK_EVERY_MS = 50
 
 COUNTING = frozenset({"test_calls", "test_overview", "test_dead", "test_shell"})
 """Tests that know how many calls there are."""
@@ -133,6 +136,19 @@ def signed_in(browser: Browser, url: str, key: str) -> StorageState:
 def ready(page: Page) -> None:
     """Wait until the page's scripts have started."""
     page.wait_for_selector("html[data-ready]", state="attached")
+
+
+def until(page: Page, condition: str, *, timeout_s: float = 10) -> None:
+    """
+    Wait until an expression of the page's is true.
+
+    Playwright's own ``wait_for_function`` compiles text inside the page whenever it has to look twice, and the pages'
+    Content-Security-Policy forbids that.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, f"never true: {condition}"
+        page.wait_for_timeout(_LOOK_EVERY_MS)
 
 
 def check_accessible(page: Page) -> None:

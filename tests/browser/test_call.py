@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, Language, Theme, Visitor, check_accessible
+from tests.browser.conftest import PHONE, Language, Theme, Visitor, check_accessible, until
 from tests.browser.long_call import SEGMENTS, store_long_call
 
 pytestmark = pytest.mark.acceptance
@@ -28,7 +28,7 @@ def open_call(
 ) -> Page:
     page = visitor.open(f"/calls/{visitor.pages.recording(name)}{query}", lang=lang, theme=theme, size=size)
     expect(page.locator("#call[data-ready]")).to_be_attached()
-    page.wait_for_function("document.getElementById('audio').readyState > 0")
+    until(page, "document.getElementById('audio').readyState > 0")
     return page
 
 
@@ -80,11 +80,11 @@ def test_a_word_that_is_pressed_is_heard_and_lit(visitor: Visitor) -> None:
         }"""
     )
     page.mouse.click(*place)
-    page.wait_for_function("!document.getElementById('audio').paused")
+    until(page, "!document.getElementById('audio').paused")
     segment = page.locator(".said").nth(3)
     expect(segment).to_have_attribute("aria-current", "true")
     assert 15_290 < page.evaluate(NOW_MS) < 19_980
-    page.wait_for_function("[...CSS.highlights.get('word') ?? []].length === 1")
+    until(page, "[...CSS.highlights.get('word') ?? []].length === 1")
     lit = page.evaluate(
         "(() => { const r = [...CSS.highlights.get('word')][0]; return [r.startOffset, r.endOffset]; })()"
     )
@@ -96,14 +96,14 @@ def test_links_and_keys_move_the_player(visitor: Visitor) -> None:
     assert page.evaluate(NOW_MS) == pytest.approx(4_500, abs=50)
     expect(page.locator(".said").nth(1)).to_have_attribute("aria-current", "true")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("Math.abs(document.getElementById('audio').currentTime - 9.5) < 0.1")
+    until(page, "Math.abs(document.getElementById('audio').currentTime - 9.5) < 0.1")
     page.keyboard.press("n")
-    page.wait_for_function("!document.getElementById('audio').paused")
+    until(page, "!document.getElementById('audio').paused")
     expect(page.locator(".said").first).to_have_attribute("aria-current", "true")
     page.keyboard.press("Space")
-    page.wait_for_function("document.getElementById('audio').paused")
+    until(page, "document.getElementById('audio').paused")
     page.locator(".findings .hear").last.click()
-    page.wait_for_function("document.getElementById('audio').currentTime > 8")
+    until(page, "document.getElementById('audio').currentTime > 8")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     check_accessible(page)
@@ -114,7 +114,7 @@ def test_a_press_on_the_stage_seeks_and_zoom_shows_less(visitor: Visitor) -> Non
     box = page.locator("#plot").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 60)
-    page.wait_for_function("Math.abs(document.getElementById('audio').currentTime - 12.08) < 0.3")
+    until(page, "Math.abs(document.getElementById('audio').currentTime - 12.08) < 0.3")
     expect(page.locator(".plot-card")).to_contain_text("Silence")
     before = ink(page, "axis")
     page.keyboard.press("+")
@@ -177,7 +177,7 @@ def test_the_curve_is_framed_by_a_signed_link(visitor: Visitor) -> None:
     assert "退款" not in answer.text
     assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
     framed = visitor.open(url, signed_in=False, size=(900, 400))
-    framed.wait_for_function("document.documentElement.dataset.ready !== undefined")
+    until(framed, "document.documentElement.dataset.ready !== undefined")
     assert ink(framed, "curve") > 500
     check_accessible(framed)
     assert httpx.get(url[:-2] + "xx").status_code in {401, 403}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from playwright.sync_api import sync_playwright
 from sqlalchemy import select
 
 from callscope.calls import AudioFacts, CallMetadata, Emotion, Hearing, Role, Segment, Word
@@ -14,6 +16,8 @@ from callscope.jobs import ResultNote
 from models import ledger, results
 from models.session import transaction
 from models.tables import Recording
+from tests.browser.cluster import pages_settings, running_pages
+from tests.browser.conftest import find_chromium, signed_in
 from tests.clusters import RunningCluster
 from tests.examples import a_segment, an_interpreter
 
@@ -67,3 +71,29 @@ def _segment(number: int) -> Segment:
     return replace(
         made, words=tuple(Word(text[at], start_ms + 80 * at, start_ms + 80 * (at + 1)) for at in range(length))
     )
+
+
+def measure(visits: int = 10) -> list[float]:
+    """Return after how many ms the page of such a call is usable in Chromium, visit by visit, caches cold each time."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_pages(pages_settings(Path(folder))) as pages,
+        sync_playwright() as playwright,
+    ):
+        number = store_long_call(pages.cluster, Path(folder))
+        browser = playwright.chromium.launch(executable_path=find_chromium())
+        session = signed_in(browser, pages.url, pages.key)
+        taken_ms = []
+        for _ in range(visits):
+            context = browser.new_context(base_url=pages.url, storage_state=session)
+            page = context.new_page()
+            page.goto(f"/calls/{number}")
+            page.wait_for_selector("#lines[data-words]", state="attached")
+            taken_ms.append(page.evaluate("performance.getEntriesByName('usable')[0].startTime"))
+            context.close()
+        browser.close()
+    return taken_ms
+
+
+if __name__ == "__main__":
+    print(*(f"{taken_ms:,.0f} ms" for taken_ms in measure()))  # noqa: T201 - a person asked

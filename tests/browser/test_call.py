@@ -14,7 +14,8 @@ from tests.browser.long_call import SEGMENTS, store_long_call
 pytestmark = pytest.mark.acceptance
 
 NOW_MS = "() => document.getElementById('audio').currentTime * 1000"
-USABLE_MS = 1_500
+USABLE_MS = 5_000
+"""On a machine that does much else; `python -m tests.browser.long_call` measures it on a quiet one."""
 
 
 def open_call(

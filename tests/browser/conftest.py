@@ -35,17 +35,6 @@ PHONE = (390, 844)
 
 _LOOK_EVERY_MS = 50
 
-COUNTING = frozenset({"test_calls", "test_overview", "test_dead", "test_shell"})
-"""Tests that know how many calls there are."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let those that count what the cluster holds go before those that add to it."""
-    places = [place for place, item in enumerate(items) if Path(__file__).parent in item.path.parents]
-    ours = sorted((items[place] for place in places), key=lambda item: item.path.stem not in COUNTING)
-    for place, item in zip(places, ours, strict=True):
-        items[place] = item
-
 
 def find_chromium() -> str:
     """Return the browser's program; without one the tests can't tell anything, so they fail."""

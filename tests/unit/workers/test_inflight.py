@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import faulthandler
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -25,11 +26,12 @@ def left() -> list[int]:
 
 
 @pytest.fixture
-def make_flights(left: list[int]) -> Callable[..., Flights]:
+def make_flights(left: list[int]) -> Iterator[Callable[..., Flights]]:
     def make(notebook: Notebook, *, timeout_ms: int = 60_000) -> Flights:
         return Flights(notebook, worker="host:1:cpu", beat_ms=1_000, timeout_ms=timeout_ms, leave=left.append)
 
-    return make
+    yield make
+    faulthandler.cancel_dump_traceback_later()  # a beat sets the timer that would end a process which is stuck
 
 
 def job(recording_id: int) -> AnalyseJob:

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 _WAIT_S = 60
 """Longest that one request waits for a recording to end."""
-_LISTS = ("?sort=angriest", "?emotion=ANGRY", "?text=%E5%8F%91%E8%B4%A7", "?event=SILENCE", "?language=zh")
+_LISTS = ("?sort=angriest", "?emotion=ANGRY", "?q=%E5%8F%91%E8%B4%A7", "?event=SILENCE", "?language=zh")
 _random = random.Random(1)  # noqa: S311 - which page is looked at next
 
 

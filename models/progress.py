@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, and_, cast, func, not_, or_, select, tuple_
+from sqlalchemy import BigInteger, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from callscope.calls import RecordingRef
+from models.ledger.dispatch import IS_URGENT
 from models.tables import FINISHED, Recording, State
 
 
@@ -74,7 +75,6 @@ class RecordingRow:
 
 
 _WAITING = (State.DISCOVERED, State.QUEUED)
-_IS_URGENT = and_(Recording.priority > 0, not_(Recording.isolate))
 
 
 def read_progress(session: Session, recording_id: int) -> Progress | None:
@@ -108,7 +108,7 @@ def read_progress(session: Session, recording_id: int) -> Progress | None:
 
 def _place(session: Session, priority: int, recording_id: int) -> int:
     ahead = or_(Recording.priority > priority, and_(Recording.priority == priority, Recording.id < recording_id))
-    return 1 + (session.scalar(select(func.count()).where(Recording.state.in_(_WAITING), _IS_URGENT, ahead)) or 0)
+    return 1 + (session.scalar(select(func.count()).where(Recording.state.in_(_WAITING), IS_URGENT, ahead)) or 0)
 
 
 def _stage(state: State, stage: str | None) -> ProgressStage:
@@ -146,19 +146,6 @@ def page_recordings(
         chosen = chosen.where(Recording.id < before_id)
     if states:
         chosen = chosen.where(Recording.state.in_(states))
-    return [_recording(row) for row in session.scalars(chosen)]
-
-
-def page_dead(session: Session, *, limit: int, before: tuple[datetime, int] | None = None) -> list[RecordingRow]:
-    """Return recordings that were given up, the latest first, those before a moment and number."""
-    chosen = (
-        select(Recording)
-        .where(Recording.state == State.DEAD)
-        .order_by(Recording.finished_at.desc(), Recording.id.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        chosen = chosen.where(tuple_(Recording.finished_at, Recording.id) < before)
     return [_recording(row) for row in session.scalars(chosen)]
 
 

@@ -25,7 +25,7 @@ from callscope.errors import NotStored, RulesInvalid
 from callscope.exports.masking import masked_sentence
 from callscope.meaning.rules.book import load_rulebook
 from models.annotations import StoredAnnotation, read_annotations
-from models.progress import read_progress, read_recording
+from models.progress import read_progress, read_recording, read_ref
 from models.reading import read_named_call
 
 router = APIRouter()
@@ -88,7 +88,7 @@ def make_link(
     request: Request, context: Ctx, session: Db, _: Writer, recording_id: RecordingId, body: LinkBody
 ) -> dict[str, Any]:
     """Return a link that opens the curve of this call, and nothing else, to whoever has it."""
-    if read_progress(session, recording_id) is None:
+    if read_ref(session, recording_id) is None:
         raise NotStored(f"there is no recording {recording_id}")
     token = context.links.make(EMBED, str(recording_id), expires_in_s=body.days * _DAY_S)
     return {"url": f"{request.base_url}embed/{recording_id}?token={quote(token)}", "days": body.days}

@@ -15,7 +15,7 @@ from callscope.calls import Emotion, Language, Role
 from callscope.errors import NotStored
 from callscope.exports.masking import masked_sentence
 from models.annotations import Correction, StoredAnnotation, annotate, read_annotations, remove
-from models.ledger.overview import knows
+from models.progress import read_ref
 
 router = APIRouter(tags=["annotations"])
 
@@ -103,7 +103,7 @@ def delete_annotation(recording_id: int, annotation_id: int, session: Db, _: Wri
 
 
 def _require(session: Db, recording_id: int) -> None:
-    if not knows(session, recording_id):
+    if read_ref(session, recording_id) is None:
         raise NotStored(f"there is no recording {recording_id}")
 
 

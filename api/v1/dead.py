@@ -14,7 +14,6 @@ from api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from api.security import Reader, Writer
 from callscope.errors import UsageError, advice_for
 from models import ledger
-from models.progress import page_dead
 
 router = APIRouter(prefix="/dead", tags=["dead recordings"])
 
@@ -30,11 +29,11 @@ class DeadRecording:
     call_id: str | None
     agent_id: str | None
     queue: str | None
-    code: str | None
-    message: str | None
+    code: str
+    message: str
     advice: str
     attempts: int
-    finished_at: datetime | None
+    finished_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +61,11 @@ def list_dead(session: Db, _: Reader, limit: Limit = 50, cursor: Cursor = None) 
     if cursor:
         told, recording_id = decode_cursor(cursor, str, int)
         before = (read_moment(told), recording_id)
-    rows = page_dead(session, limit=limit + 1, before=before)
+    rows = ledger.list_dead(session, limit=limit + 1, before=before)
     shown = rows[:limit]
     items = [
         DeadRecording(
-            recording_id=row.id,
+            recording_id=row.recording_id,
             key=row.key,
             call_id=row.call_id,
             agent_id=row.agent_id,
@@ -80,7 +79,7 @@ def list_dead(session: Db, _: Reader, limit: Limit = 50, cursor: Cursor = None) 
         for row in shown
     ]
     more = len(rows) > limit
-    return Page(items, encode_cursor(shown[-1].finished_at, shown[-1].id) if more else None)
+    return Page(items, encode_cursor(shown[-1].finished_at, shown[-1].recording_id) if more else None)
 
 
 @router.post("/replay", summary="Let dead recordings be analysed again")

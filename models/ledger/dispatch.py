@@ -12,7 +12,7 @@ from callscope.jobs import AnalyseJob
 from models.clock import after
 from models.tables import Recording, State
 
-_IS_URGENT = and_(Recording.priority > 0, not_(Recording.isolate))
+IS_URGENT = and_(Recording.priority > 0, not_(Recording.isolate))
 """Somebody waits for it. One whose last attempt was lost travels alone all the same: it may kill its worker again."""
 
 
@@ -49,7 +49,7 @@ def take(session: Session, *, limit: int, sent_deadline_ms: int, waiting: int = 
     """
     if limit <= 0:
         return []
-    is_wanted = _IS_URGENT if urgent else not_(_IS_URGENT)
+    is_wanted = IS_URGENT if urgent else not_(IS_URGENT)
     sent = session.scalar(select(func.count()).where(Recording.state == State.QUEUED, is_wanted)) or 0
     overdue = (
         select(Recording.id)

@@ -34,6 +34,9 @@ class DeadRecording:
     recording_id: int
     bucket: str
     key: str
+    call_id: str | None
+    agent_id: str | None
+    queue: str | None
     stage: str
     code: str
     message: str
@@ -115,6 +118,9 @@ def list_dead(
             recording_id=row.id,
             bucket=row.bucket,
             key=row.key,
+            call_id=row.call_id,
+            agent_id=row.agent_id,
+            queue=row.queue,
             stage=row.error_stage or "",
             code=row.error_code or "",
             message=row.error_message or "",
@@ -135,11 +141,6 @@ def count_dead(session: Session) -> list[DeadReason]:
         .order_by(func.count().desc(), Recording.error_code)
     )
     return [DeadReason(*row) for row in session.execute(counted)]
-
-
-def knows(session: Session, recording_id: int) -> bool:
-    """Tell whether there is a recording of this number."""
-    return session.scalar(select(Recording.id).where(Recording.id == recording_id)) is not None
 
 
 def count_states(session: Session) -> dict[State, int]:

@@ -1,5 +1,5 @@
 """
-A browser on the pages of a real cluster, both started once a session.
+A browser on the pages of a real cluster; neither outlives the tests of this folder.
 
 Each page that a test opens fails the test, when it closes, for anything that the browser complained about and for
 any request that left the machine.
@@ -159,7 +159,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, _no_settings_from_outside: N
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def microphone_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What Chromium's microphone hears: a sample call, as it can read it."""
     samples, rate_hz = soundfile.read(SAMPLES / "refund-zh.wav", dtype="int16", always_2d=True)
@@ -168,9 +168,13 @@ def microphone_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(microphone_sound: Path) -> Iterator[Browser]:
-    """Chromium without a window; its microphone hears a sample call."""
+    """
+    Chromium without a window; its microphone hears a sample call.
+
+    It ends with this folder: while it runs, the main thread has an event loop, and no other test could start one.
+    """
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=find_chromium(),

@@ -260,6 +260,7 @@ def _https(certificate: Certificate) -> Iterator[HttpReceiver]:
 def test_a_receiver_that_drips_is_cut_off() -> None:
     ended = threading.Event()
     with socket.create_server((LOOPBACK, 0)) as listening:
+        listening.settimeout(10)
 
         def drip() -> None:
             connection, _ = listening.accept()

@@ -12,10 +12,14 @@ from fastapi import Depends, Query
 from pydantic import BeforeValidator, Field
 from starlette.requests import Request
 
+from api.paging import Page, decode_cursor, encode_cursor
 from api.v1.rows import storable_or_none
 from callscope.calls import Emotion, EventKind, Language, Severity, Soothing
+from callscope.errors import UsageError
 from callscope.search import MAX_CHARS
-from models.browse import Anger, Filter, Sort
+from models import browse
+from models.browse import Anger, Filter, ListedCall, Sort
+from models.session import Session
 from models.tables import State
 
 T = TypeVar("T")
@@ -101,6 +105,26 @@ def _filter(
 
 Filtered = Annotated[Filter, Depends(_filter)]
 """Which calls are wanted, and in what order."""
+
+
+def list_page(session: Session, wanted: Filter, *, limit: int, cursor: str | None) -> Page[ListedCall]:
+    """
+    Return a page of the list of calls.
+
+    Raises
+    ------
+    UsageError
+        The cursor is of another list, or of another order.
+    """
+    after = None
+    if cursor:
+        sort, key, number = decode_cursor(cursor, str, datetime if wanted.sort is Sort.NEWEST else float, int)
+        if sort != wanted.sort:
+            raise UsageError("the cursor isn't one of this list", why="it was given in another order")
+        after = key, number
+    found = browse.list_calls(session, wanted, limit=limit, after=after)
+    return Page(list(found.items), encode_cursor(wanted.sort, *found.next_place) if found.next_place else None)
+
 
 PARAMETERS = (
     *("q", "days", "from", "to", "queue", "agent", "emotion", "share", "anger", "outcome", "severity", "rule", "event"),

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 
 from callscope.errors import UsageError
+from callscope.moments import read_moment
 
 T = TypeVar("T")
 
 MAX_LIMIT = 500
+_NUMBERS = 1 << 63
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="at most so many items")]
 Cursor = Annotated[
@@ -45,7 +47,7 @@ def decode_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
     cursor : str
         As `encode_cursor` made it.
     *kinds : type
-        Of each part of the place.
+        Of each part of the place: str, int, float, date or datetime.
 
     Raises
     ------
@@ -54,8 +56,18 @@ def decode_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
     """
     try:
         place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
-        place = None
-    if not isinstance(place, list) or [type(part) for part in place] != list(kinds):
-        raise UsageError("the cursor isn't one of this list", why="take it from `next_cursor` as it is")
-    return tuple(place)
+        return tuple(_read_part(part, kind) for part, kind in zip(place, kinds, strict=True))
+    except (ValueError, TypeError, RecursionError):
+        raise UsageError("the cursor isn't one of this list", why="take it from `next_cursor` as it is") from None
+
+
+def _read_part(part: object, kind: type) -> object:
+    if kind is datetime and isinstance(part, str):
+        return read_moment(part)
+    if kind is date and isinstance(part, str):
+        return date.fromisoformat(part)
+    if kind is float and type(part) in {int, float}:
+        return part
+    if type(part) is not kind or (isinstance(part, int) and not 0 <= part < _NUMBERS):
+        raise ValueError(part)
+    return part

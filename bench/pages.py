@@ -24,7 +24,7 @@ from callscope.calls import Emotion, EventKind, Language, Severity
 from callscope.search import grams
 from callscope.settings import Settings
 from models import browse
-from models.browse import Anger, Filter, Sort
+from models.browse import Anger, Filter, Place, Sort
 from models.reports import today
 from models.session import Engine, connected, transaction, upgrade
 from models.tables import State
@@ -192,15 +192,15 @@ def _questions(last: date) -> Iterator[tuple[str, Filter, int]]:
 
 
 def _ask(engine: Engine, wanted: Filter, *, pages: int) -> Answer:
-    cursor: str | None = None
+    after: Place | None = None
     for _ in range(pages):
         with transaction(engine) as session:
-            cursor = browse.list_calls(session, wanted, limit=PAGE, cursor=cursor).next_cursor
+            after = browse.list_calls(session, wanted, limit=PAGE, after=after).next_place
     page_ms, count_ms, rows, count = list[float](), list[float](), 0, 0
     for _ in range(_RUNS):
         with transaction(engine) as session:
             began = time.perf_counter()
-            rows = len(browse.list_calls(session, wanted, limit=PAGE, cursor=cursor).items)
+            rows = len(browse.list_calls(session, wanted, limit=PAGE, after=after).items)
             between = time.perf_counter()
             count = browse.count_calls(session, wanted)
             ended = time.perf_counter()

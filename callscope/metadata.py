@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from callscope.calls import CallMetadata, RecordingRef, Role
 from callscope.errors import InvalidSetting, ObjectGone, ObjectTooLarge
 from callscope.keys import SIDECAR_SUFFIX
+from callscope.moments import read_moment
 from callscope.ports import Storage
 
 MAX_SIDECAR_BYTES = 64 * 1024
@@ -105,7 +106,7 @@ def merge(sources: list[tuple[str, Mapping[str, object]]], *, faults: list[str])
             try:
                 match name:
                     case "started_at":
-                        started_at = _read_time(value)
+                        started_at = read_moment(str(value))
                     case "date":
                         # Nothing but the day: its first moment, so that an import of old calls lands in its month.
                         started_at = _read_day(value)
@@ -166,16 +167,6 @@ def _read_direction(value: object) -> str:
     if direction not in _DIRECTIONS:
         raise ValueError("is neither inbound nor outbound")
     return direction
-
-
-def _read_time(value: object) -> datetime:
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError as error:
-        raise ValueError("is no ISO 8601 time") from error
-    if moment.tzinfo is None:
-        raise ValueError("has no time zone")
-    return moment
 
 
 def _read_day(value: object) -> datetime:

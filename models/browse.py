@@ -11,8 +11,6 @@ what fits seldom is little to sort; so the work is bounded, whatever Postgres be
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -23,7 +21,6 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from callscope.calls import Emotion, EventKind, Language, Severity, Soothing
-from callscope.errors import UsageError
 from callscope.search import Question, first_place, parse_question
 from models.call_index import NOTHING, SHARE_STEPS, STRIP_PARTS, facet, felt
 from models.reading import AnyRow
@@ -132,13 +129,17 @@ class ListedCall:
     """Where in the call the line begins."""
 
 
+Place = tuple[datetime | float, int]
+"""In the list: by what a row is sorted, a moment in UTC or a number, and its recording."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallPage:
     """A stretch of the list."""
 
     items: tuple[ListedCall, ...]
-    next_cursor: str | None
-    """Where the next page begins; None at the end."""
+    next_place: Place | None
+    """After which the next page begins; None at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ class Choices:
     rules: tuple[str, ...]
 
 
-def list_calls(session: Session, wanted: Filter, *, limit: int = 50, cursor: str | None = None) -> CallPage:
+def list_calls(session: Session, wanted: Filter, *, limit: int = 50, after: Place | None = None) -> CallPage:
     """
     Return a page of the list.
 
@@ -162,22 +163,15 @@ def list_calls(session: Session, wanted: Filter, *, limit: int = 50, cursor: str
         Which calls, and in what order.
     limit : int in [1, MAX_LIMIT]
         Rows of the page.
-    cursor : str, optional
+    after : Place, optional
         Where the page before ended, of the same filter; None: from the first.
-
-    Raises
-    ------
-    UsageError
-        The cursor is none of ours, or of another order.
     """
-    after = None if cursor is None else _parse_cursor(cursor, wanted.sort)
     question = parse_question(wanted.text) if wanted.text.strip() else None
     if wanted.text.strip() and question is None:
         return CallPage((), None)  # nothing but marks: no text holds them
     keys = _keys(session, wanted, question, limit=limit + 1, after=after)
     shown = keys[:limit]
-    more = _cursor(wanted.sort, shown[-1]) if len(keys) > limit else None
-    return CallPage(_read(session, [number for _, number in shown], question), more)
+    return CallPage(_read(session, [number for _, number in shown], question), shown[-1] if len(keys) > limit else None)
 
 
 def count_calls(session: Session, wanted: Filter) -> int:
@@ -236,11 +230,10 @@ SELECT value FROM leap WHERE value IS NOT NULL LIMIT :limit
 
 # --- keys -------------------------------------------------------------------------------------------------------------
 
-_Key = tuple[Any, int]
-"""By what a row is sorted, and its recording."""
 
-
-def _keys(session: Session, wanted: Filter, question: Question | None, *, limit: int, after: _Key | None) -> list[_Key]:
+def _keys(
+    session: Session, wanted: Filter, question: Question | None, *, limit: int, after: Place | None
+) -> list[Place]:
     listing = _listing(wanted, question)
     values, is_behind = dict(listing.values) | {"limit": limit}, after is not None
     if after is not None:
@@ -254,7 +247,7 @@ def _keys(session: Session, wanted: Filter, question: Question | None, *, limit:
     return _ask(session, listing.seek(after=is_behind), values)
 
 
-def _ask(session: Session, statement: str, values: dict[str, Any]) -> list[_Key]:
+def _ask(session: Session, statement: str, values: dict[str, Any]) -> list[Place]:
     return [(key, number) for key, number in session.execute(text(statement), values)]
 
 
@@ -420,30 +413,6 @@ def _midnight(day: date) -> datetime:
 def _literal(phrase: str) -> str:
     """Return a phrase in which LIKE sees no wildcard."""
     return phrase.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-# --- cursors ----------------------------------------------------------------------------------------------------------
-
-
-def _cursor(sort: Sort, key: _Key) -> str:
-    value, number = key
-    told = [sort, value.isoformat() if isinstance(value, datetime) else value, number]
-    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
-
-
-def _parse_cursor(cursor: str, sort: Sort) -> _Key:
-    try:
-        told = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        of_sort, value, number = told
-        key = datetime.fromisoformat(value) if sort is Sort.NEWEST else float(value)
-        if of_sort == sort and isinstance(number, int) and 0 <= number < _NUMBERS:
-            return key, number
-    except (ValueError, TypeError):
-        pass
-    raise UsageError("this list can't be gone on with", why="the cursor is of another list, or was cut")
-
-
-_NUMBERS = 1 << 63
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------

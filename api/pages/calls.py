@@ -15,7 +15,7 @@ from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
 
-from api.browsing import Asked, AskedFilter, Filtered
+from api.browsing import Asked, AskedFilter, Filtered, list_page
 from api.context import Db
 from api.pages.render import render, templates
 from api.pages.words import language_of, translator
@@ -145,9 +145,9 @@ class Shown:
 @router.get("/calls")
 def calls(request: Request, session: Db, _: Reader, asked: AskedFilter, cursor: Cursor = None) -> HTMLResponse:
     """Show the list; asked for by a script, only its rows."""
-    page = browse.list_calls(session, asked.filter, limit=ROWS, cursor=cursor or None)
+    page = list_page(session, asked.filter, limit=ROWS, cursor=cursor)
     more = f"/calls?{asked.query(cursor=page.next_cursor)}" if page.next_cursor else None
-    shown = Shown(page.items, more, asked, tuple(_chips(request, asked)))
+    shown = Shown(tuple(page.items), more, asked, tuple(_chips(request, asked)))
     part = request.headers.get("x-part")
     if part in {"rows", "results"}:
         return render(request, f"calls/{part}.html", page="calls", shown=shown)

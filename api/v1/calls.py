@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 from pydantic import Field
 
-from api.browsing import Filtered
+from api.browsing import Filtered, list_page
 from api.context import Db
 from api.paging import Cursor, Limit, Page
 from api.security import Reader, Writer
@@ -43,8 +43,7 @@ class Replayed:
 @router.get("", summary="List calls")
 def list_calls(session: Db, _: Reader, wanted: Filtered, limit: Limit = 50, cursor: Cursor = None) -> Page[ListedCall]:
     """Return a page of calls: which, in what order, and what was felt in them; texts are masked."""
-    page = browse.list_calls(session, wanted, limit=limit, cursor=cursor or None)
-    return Page(list(page.items), page.next_cursor)
+    return list_page(session, wanted, limit=limit, cursor=cursor)
 
 
 @router.post("/replay", summary="Let calls be analysed again")

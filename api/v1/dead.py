@@ -59,8 +59,7 @@ def list_dead(session: Db, _: Reader, limit: Limit = 50, cursor: Cursor = None) 
     """Return a page of dead recordings."""
     before = None
     if cursor:
-        told, recording_id = decode_cursor(cursor, str, int)
-        before = (read_moment(told), recording_id)
+        before = decode_cursor(cursor, datetime, int)
     rows = ledger.list_dead(session, limit=limit + 1, before=before)
     shown = rows[:limit]
     items = [
@@ -92,21 +91,3 @@ def replay(
     if chosen.all == bool(chosen.recording_ids):
         raise UsageError("name recordings by their number, or say `all`", why="one of the two")
     return Replayed(ledger.replay(session, recording_ids=None if chosen.all else chosen.recording_ids))
-
-
-def read_moment(told: str) -> datetime:
-    """
-    Return the moment in a cursor.
-
-    Raises
-    ------
-    UsageError
-        It is none.
-    """
-    try:
-        moment = datetime.fromisoformat(told)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise UsageError("the cursor isn't one of this list")
-    return moment

@@ -54,11 +54,7 @@ def rows_page(
     """Return a page of a table's rows, ascending by the call's date; each row names its call."""
     after = None
     if cursor:
-        told, analysis_id, number = decode_cursor(cursor, str, int, int)
-        try:
-            after = (date.fromisoformat(told), analysis_id, number)
-        except ValueError:
-            raise UsageError("the cursor isn't one of this list") from None
+        after = decode_cursor(cursor, date, int, int)
     found = page(
         session,
         name,

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from api.paging import encode_cursor
 from models import extracts
 from models.keys import Scope
 from tests.integration.api.conftest import Served
@@ -62,6 +63,19 @@ def test_what_is_refused(served: Served, query: str) -> None:
             continue
         answer = served.client.get(f"{path}?{query}")
         assert answer.status_code == 422, (path, answer.text[:200])
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *([], ["newest"], ["newest", "now", 1], ["newest", 5, 1], ["newest", "2026-11-20T09:30:00", 1]),
+        *(["newest", "2026-11-20T09:30:00Z", -1], ["newest", "2026-11-20T09:30:00Z", 1 << 63], ["angriest", 1.0, 1]),
+        ["newest", "0001-01-01T00:00:00+20:10", 1],
+    ],
+)
+def test_a_cursor_of_another_list_is_refused(served: Served, place: list[object]) -> None:
+    answer = served.client.get("/v1/calls", params={"cursor": encode_cursor(*place)})
+    assert (answer.status_code, answer.json()["code"]) == (422, "usage")
 
 
 def test_views_are_kept_and_removed(guarded: Served) -> None:

@@ -249,7 +249,9 @@ export class Stage extends EventTarget {
     const top = this.#plot.offsetTop;
     const rows = { lanes: [] };
     for (const label of this.#root.querySelectorAll("[data-row]")) {
-      const row = { top: label.offsetTop - top, height: label.offsetHeight };
+      const row = { top: label.offsetTop - top, height: label.offsetHeight, head: 0 };
+      // On a narrow screen the names lie over the picture: what is drawn begins below them.
+      if (label.offsetLeft === this.#plot.offsetLeft) row.head = label.querySelector("b")?.offsetHeight ?? 0;
       if (label.dataset.row === "lane") rows.lanes.push(row);
       else rows[label.dataset.row] = row;
     }
@@ -407,8 +409,8 @@ export class Stage extends EventTarget {
 
   #drawLane(context, lane, number) {
     const row = this.#rows.lanes[number];
-    const waveHeight = row.height - BAND_PX - 10;
-    this.#drawWave(context, lane, number, row.top + 2, waveHeight);
+    const waveHeight = row.height - row.head - BAND_PX - 10;
+    this.#drawWave(context, lane, number, row.top + row.head + 2, waveHeight);
     this.#drawBand(context, number, row.top + row.height - BAND_PX - 4);
   }
 

@@ -2,7 +2,8 @@
 Stage "pages": the list of calls over a million of them, filter by filter.
 
 The database is filled by `pages.sql`, on a Postgres of its own with its settings as they come. Each question is the one
-that the page asks: a page of rows, and how many there are. Nothing is measured beside it.
+that the page asks: a page of rows, and how many there are. Nothing is measured beside it. Then the pages themselves are
+served over it and asked for.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from bench import pages_served
 from bench.stage import Bench
 from callscope.calls import Emotion, EventKind, Language, Severity
 from callscope.search import grams
@@ -84,6 +86,9 @@ class Answers:
     size_bytes: Mapping[str, int]
     """Of the tables and their indexes."""
     questions: Mapping[str, Answer]
+    """Asked of the database."""
+    served_ms: Mapping[str, tuple[float, ...]]
+    """Asked of the pages, over HTTP."""
 
     def as_data(self) -> dict[str, object]:
         """Return the stage's part of the JSON document."""
@@ -95,6 +100,10 @@ class Answers:
             "limit_ms": LIMIT_MS,
             "within_limit": all(answer.worst_ms <= LIMIT_MS for answer in self.questions.values()),
             "questions": {name: answer.as_data() for name, answer in self.questions.items()},
+            "served": {
+                name: {"median_ms": round(statistics.median(took), 1), "worst_ms": round(max(took), 1)}
+                for name, took in self.served_ms.items()
+            },
         }
 
     def tables(self) -> list[Table]:
@@ -107,7 +116,13 @@ class Answers:
             told = answer.as_data()
             times = ("first_ms", "median_ms", "worst_ms", "count_median_ms")
             table.add_row(name, *(f"{told[figure]:,.1f}" for figure in times), f"{answer.rows:,}", f"{answer.count:,}")
-        return [table]
+        served = Table(title="The pages over HTTP", title_justify="left", header_style="bold")
+        served.add_column("address")
+        for heading in ("median ms", "worst ms"):
+            served.add_column(heading, justify="right")
+        for name, took in self.served_ms.items():
+            served.add_row(name, f"{statistics.median(took):,.1f}", f"{max(took):,.1f}")
+        return [table, served]
 
 
 def run(bench: Bench) -> Answers:
@@ -128,8 +143,10 @@ def run(bench: Bench) -> Answers:
                 last = today(session)
             answers = {name: _ask(engine, wanted, pages=pages) for name, wanted, pages in _questions(last)}
         sizes = _sizes(url)
+        bench.progress("the pages over them")
+        served_ms = pages_served.measure(running.settings, pages_served.addresses(_line(3)[:2]), folder)
     shutil.rmtree(folder, ignore_errors=True)
-    return Answers(calls, fill_s, sizes, answers)
+    return Answers(calls, fill_s, sizes, answers, served_ms)
 
 
 def _questions(last: date) -> Iterator[tuple[str, Filter, int]]:

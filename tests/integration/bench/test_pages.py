@@ -41,4 +41,5 @@ def test_every_filter_is_timed(tmp_path: Path) -> None:
     }
     assert {name for name in full if answers.questions[name].rows != PAGE} == set()
     assert answers.questions["text in no call"].rows == 0
+    assert all(took > 0 for every in answers.served_ms.values() for took in every)
     assert answers.size_bytes["call_index"] > answers.size_bytes["ix_call_index_grams"] > 0

@@ -260,9 +260,11 @@ def _lanes(call: AnalysedCall) -> tuple[Lane, ...]:
     by_party: dict[tuple[int, Role], list[Segment]] = {}
     for segment in hearing.segments:
         by_party.setdefault((segment.channel, segment.role), []).append(segment)
-    for channel in range(channels):
-        if not any(channel == heard for heard, _ in by_party):
-            by_party[channel, told[channel] if channel < len(told) else Role.UNKNOWN] = []
+    silent = set(range(channels)) - {channel for channel, _ in by_party}
+    # A party that says nothing is worth a lane; a channel of nobody is not, where others speak.
+    by_party |= {(channel, told[channel]): [] for channel in silent if channel < len(told)}
+    if not by_party:
+        by_party = {(channel, Role.UNKNOWN): [] for channel in silent}
     ordered = sorted(by_party, key=lambda party: (_ROLE_ORDER.index(party[1]), party[0]))
     shared = [channel for channel, _ in ordered]
     return tuple(

@@ -54,11 +54,19 @@ def test_an_event_belongs_to_the_segment_that_it_is_heard_in() -> None:
 
 def test_two_parties_on_one_channel_have_a_lane_each() -> None:
     view = view_call(a_call(a_segment(), a_segment(role=Role.CUSTOMER, start_ms=2_000, end_ms=3_000)))
-    # The file has a second channel, on which nobody speaks.
+    # The file has a second channel, of nobody, on which nobody speaks.
     assert [(lane.channel, lane.role, lane.has_channel) for lane in view.lanes] == [
         (0, Role.AGENT, False),
         (0, Role.CUSTOMER, False),
-        (1, Role.UNKNOWN, True),
+    ]
+
+
+def test_a_party_that_says_nothing_has_a_lane() -> None:
+    call = replace(a_call(a_segment()), metadata=CallMetadata(channel_roles=(Role.AGENT, Role.CUSTOMER)))
+    lanes = view_call(call).lanes
+    assert [(lane.channel, lane.role, lane.speech_ms > 0) for lane in lanes] == [
+        (0, Role.AGENT, True),
+        (1, Role.CUSTOMER, False),
     ]
 
 

@@ -25,6 +25,8 @@ from models.tables import State
 T = TypeVar("T")
 
 MAX_DAYS = 3_660
+MAX_CHOSEN = 10_000
+"""Calls that one request may do something with."""
 
 
 def _none_when_empty(value: object) -> object:
@@ -124,6 +126,21 @@ def list_page(session: Session, wanted: Filter, *, limit: int, cursor: str | Non
         after = key, number
     found = browse.list_calls(session, wanted, limit=limit, after=after)
     return Page(list(found.items), encode_cursor(wanted.sort, *found.next_place) if found.next_place else None)
+
+
+def chosen_ids(session: Session, wanted: Filter) -> list[int]:
+    """
+    Return the recordings that the filter fits.
+
+    Raises
+    ------
+    UsageError
+        They are too many for one request.
+    """
+    ids = browse.ids(session, wanted, limit=MAX_CHOSEN + 1)
+    if len(ids) > MAX_CHOSEN:
+        raise UsageError(f"the filter fits more than {MAX_CHOSEN:,} calls", why="narrow it, by its dates for one")
+    return ids
 
 
 PARAMETERS = (

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, StreamingResponse
 
-from api.browsing import Asked, AskedFilter, Filtered, list_page
+from api.browsing import MAX_CHOSEN, Asked, AskedFilter, Filtered, chosen_ids, list_page
 from api.context import Db
 from api.pages.render import render, templates
 from api.pages.words import language_of, translator
@@ -35,7 +35,6 @@ router = APIRouter()
 
 ROWS = 50
 MAX_SOUNDS = 3
-MAX_EXPORTED = 10_000
 
 _CHUNK_BYTES = 1 << 16
 _IN_MEMORY_BYTES = 16_000_000
@@ -204,9 +203,8 @@ def export(
     form: Annotated[ExportForm, Query(alias="form")] = ExportForm.ZIP,
     ids: Annotated[str, Form()] = "",
 ) -> StreamingResponse:
-    """Download the chosen calls, or those that the filter fits, at most `MAX_EXPORTED`."""
-    chosen = _ids(ids) or browse.ids(session, wanted, limit=MAX_EXPORTED)
-    selection = Selection(recording_ids=tuple(chosen[:MAX_EXPORTED]))
+    """Download the chosen calls, or those that the filter fits."""
+    selection = Selection(recording_ids=tuple(_ids(ids) or chosen_ids(session, wanted)))
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed when it is sent
     clear = principal.sees_clear
     if form is ExportForm.ZIP:
@@ -240,9 +238,12 @@ def _sent(file: IO[bytes]) -> Iterator[bytes]:
 
 def _ids(told: str) -> list[int]:
     try:
-        return [int(one) for one in told.split(",") if one.strip()]
+        chosen = [int(one) for one in told.split(",") if one.strip()]
     except ValueError:
         raise UsageError("the chosen calls aren't numbers", why="they look like 17,23") from None
+    if len(chosen) > MAX_CHOSEN or not all(0 < one < 1 << 63 for one in chosen):
+        raise UsageError(f"the chosen calls aren't numbers of calls, at most {MAX_CHOSEN:,} of them")
+    return chosen
 
 
 def _chips(request: Request, asked: Asked) -> list[Chip]:

@@ -8,17 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 from pydantic import Field
 
-from api.browsing import Filtered, list_page
+from api.browsing import MAX_CHOSEN, Filtered, chosen_ids, list_page
 from api.context import Db
 from api.paging import Cursor, Limit, Page
 from api.security import Reader, Writer
 from callscope.errors import UsageError
-from models import browse, ledger
+from models import ledger
 from models.browse import ListedCall
 
 router = APIRouter(prefix="/calls", tags=["calls"])
-
-MAX_REPLAYED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Replay:
 
     recording_ids: Annotated[
         list[Annotated[int, Field(ge=1, le=(1 << 63) - 1)]],
-        Field(max_length=MAX_REPLAYED),
+        Field(max_length=MAX_CHOSEN),
     ] = field(default_factory=list)
     all: bool = False
     """All that the address's filter fits."""
@@ -59,5 +57,5 @@ def replay(
     """Let recordings that came to an end wait again; those under way are left alone."""
     if chosen.all == bool(chosen.recording_ids):
         raise UsageError("name recordings by their number, or say `all`", why="one of the two")
-    ids = browse.ids(session, wanted, limit=MAX_REPLAYED) if chosen.all else chosen.recording_ids
+    ids = chosen_ids(session, wanted) if chosen.all else chosen.recording_ids
     return Replayed(ledger.replay(session, recording_ids=ids))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Body, Path
 from pydantic import Field
 
+from api.browsing import PARAMETERS
 from api.context import Db
 from api.security import Reader, Writer
-from callscope.errors import NotStored
+from callscope.errors import NotStored, UsageError
 from models import saved_views
 from models.saved_views import MAX_NAME_CHARS, MAX_QUERY_CHARS, SavedView
 
@@ -48,6 +50,9 @@ def save(
     ],
 ) -> SavedView:
     """Keep a filter; a view that has the name already is replaced."""
+    unknown = [name for name, _ in parse_qsl(view.query, keep_blank_values=True) if name not in PARAMETERS]
+    if unknown:
+        raise UsageError(f"no filter is called {unknown[0]}", why=f"there are {', '.join(PARAMETERS)}")
     return saved_views.save_view(session, name=view.name, query=view.query, author=principal.name)
 
 

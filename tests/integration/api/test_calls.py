@@ -81,6 +81,8 @@ def test_a_cursor_of_another_list_is_refused(served: Served, place: list[object]
 def test_views_are_kept_and_removed(guarded: Served) -> None:
     writer, reader = guarded.key("Ann", Scope.READ, Scope.WRITE), guarded.key("Bob", Scope.READ)
     view = {"name": "Angry", "query": "emotion=ANGRY"}
+    refused = guarded.client.post("/v1/views", json={"name": "x", "query": "mood=ANGRY"}, headers=writer)
+    assert (refused.status_code, refused.json()["code"]) == (422, "usage")
     assert guarded.client.post("/v1/views", json=view, headers=reader).status_code == 403
     kept = guarded.client.post("/v1/views", json=view, headers=writer)
     assert (kept.status_code, kept.json()["author"]) == (201, "Ann")
@@ -113,7 +115,19 @@ def test_chosen_calls_are_exported(calls: Served) -> None:
         assert len(archive.namelist()) == len(extracts.NAMES)
         assert b"c2" in archive.read("calls.csv")
         assert b"c1" not in archive.read("calls.csv")
-    assert calls.client.post("/calls/export", data={"ids": "one"}).status_code == 422
+    for wrong in ("one", "0", "-1", str(1 << 63)):
+        assert calls.client.post("/calls/export", data={"ids": wrong}).status_code == 422, wrong
+
+
+def test_too_many_calls_for_one_request_are_refused(calls: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.browsing.MAX_CHOSEN", 2)
+    for answer in (
+        calls.client.post("/calls/export?form=calls", data={"ids": ""}),
+        calls.client.post("/v1/calls/replay", json={"all": True}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (422, "usage")
+        assert "more than 2 calls" in answer.text
+    assert calls.client.post("/v1/calls/replay?queue=other", json={"all": True}).status_code == 200
 
 
 def test_the_overview(calls: Served) -> None:

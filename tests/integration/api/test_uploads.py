@@ -48,7 +48,7 @@ def test_an_upload_is_in_the_bucket_and_waits_as_urgent(served: Served, recordin
     assert body["metadata"] == {"file_name": "call.wav", "shift": "night"}
     assert served.stored() == [body["key"]]
     told = served.storage.metadata(served.settings.bucket, body["key"])
-    assert (told["file_name"], told["call_id"], told["started_at"]) == ("call.wav", "42", "2026-11-20T10:00:00+08:00")
+    assert (told["file_name"], told["call_id"], told["started_at"]) == ("call.wav", "42", "2026-11-20T02:00:00+00:00")
     row = run_sql("SELECT priority, call_id, agent_id, queue, direction, call_date::text FROM recording")
     assert row == [(10, "42", "A7", "refunds", "inbound", "2026-11-20")]
     with transaction(served.engine) as session:

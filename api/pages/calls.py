@@ -190,7 +190,10 @@ def count(request: Request, session: Db, _: Reader, wanted: Filtered) -> HTMLRes
     """Tell how many calls the filter fits, in words."""
     number = browse.count_calls(session, wanted)
     t = translator(language_of(request), "calls")
-    told = t("count.more", count=f"{COUNTED:,}") if number > COUNTED else t("count", count=f"{number:,}")
+    if number > COUNTED:
+        told = t("count.more", count=f"{COUNTED:,}")
+    else:
+        told = t("count.one") if number == 1 else t("count", count=f"{number:,}")
     return HTMLResponse(templates().from_string("{{ told }}").render(told=told))
 
 

@@ -8,6 +8,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from api.pages.call import EMBED
+from api.security.links import Links
+from api.security.secret import api_secret
+from callscope.errors import LinkExpired
 from tests.browser.conftest import PHONE, Language, Theme, Visitor, check_accessible, until
 from tests.browser.long_call import SEGMENTS, store_long_call
 
@@ -182,6 +186,16 @@ def test_the_curve_is_framed_by_a_signed_link(visitor: Visitor) -> None:
     assert ink(framed, "curve") > 500
     check_accessible(framed)
     assert httpx.get(url[:-2] + "xx").status_code in {401, 403}
+
+
+def test_a_link_to_the_curve_that_has_expired_says_so(visitor: Visitor) -> None:
+    visitor.expected.append("403 (Forbidden)")
+    number = visitor.pages.recording("refund-zh")
+    token = Links(api_secret(visitor.pages.cluster.settings)).make(EMBED, str(number), expires_in_s=0)
+    page = visitor.open(f"/embed/{number}?token={token}", signed_in=False)
+    expect(page.locator("main")).to_contain_text("this link has expired")
+    expect(page.locator("main")).to_contain_text(LinkExpired.advice)
+    check_accessible(page)
 
 
 def test_numbers_of_people_are_hidden_and_not_to_be_corrected_without_the_scope(visitor: Visitor) -> None:

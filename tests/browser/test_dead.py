@@ -11,6 +11,12 @@ from tests.browser.conftest import PHONE, Visitor, check_accessible
 
 pytestmark = pytest.mark.acceptance
 
+_COPIES = """
+INSERT INTO recording (key, bucket, etag, size_bytes, state, error_code, error_stage, error_message, finished_at)
+SELECT 'copy/' || number || '.wav', bucket, etag, size_bytes, state, error_code, error_stage, error_message, finished_at
+FROM recording, generate_series(1, 55) AS number WHERE key LIKE '%%notes.wav'
+"""
+
 
 def test_each_dead_recording_has_its_reason_and_advice(visitor: Visitor) -> None:
     page = visitor.open("/dead")
@@ -71,6 +77,21 @@ def test_it_speaks_chinese(visitor: Visitor, size: tuple[int, int]) -> None:
     expect(page.locator("tbody")).to_contain_text("请在源头修正录音后重新上传")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the screen"
     check_accessible(page)
+
+
+def test_more_than_a_page_of_them_come_when_asked_for(visitor: Visitor) -> None:
+    cluster = visitor.pages.cluster
+    with cluster.engine.begin() as connection:
+        connection.exec_driver_sql(_COPIES)
+    try:
+        page = visitor.open("/dead")
+        expect(page.locator("tr[data-recording]")).to_have_count(50)
+        page.get_by_role("link", name="More").click()
+        expect(page.locator("tr[data-recording]")).to_have_count(55 + len(DEAD_KEYS))
+        expect(page.get_by_role("link", name="More")).to_have_count(0)
+    finally:
+        with cluster.engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM recording WHERE key LIKE 'copy/%'")
 
 
 def _wait_until_dead(visitor: Visitor) -> None:

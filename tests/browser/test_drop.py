@@ -8,6 +8,7 @@ import re
 import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -75,6 +76,19 @@ def test_a_dropped_call_ends_on_its_own_page(visitor: Visitor, three_minutes: Pa
     cluster = visitor.pages.cluster
     assert cluster.storage.head(cluster.settings.bucket, row["key"]).ref.size_bytes == three_minutes.stat().st_size
     assert took_ms - sum(row["timings_ms"].values()) < 3_000, f"{took_ms} ms, {row['timings_ms']}"
+
+
+def test_who_comes_too_early_waits_on_the_call_s_own_page(visitor: Visitor, three_minutes: Path) -> None:
+    headers = {"Authorization": f"Bearer {visitor.pages.key}"}
+    numbers = []
+    for _ in range(6):
+        with three_minutes.open("rb") as file:
+            answer = httpx.post(f"{visitor.pages.url}/v1/recordings", files={"file": file}, headers=headers)
+        numbers.append(answer.json()["recording_id"])
+    page = visitor.open(f"/calls/{numbers[-1]}")
+    expect(page.locator("#waiting")).to_be_visible()
+    check_accessible(page)
+    expect(page.locator("#call[data-ready]")).to_be_attached(timeout=120_000)
 
 
 def test_several_at_once_are_followed_in_the_tray(visitor: Visitor) -> None:

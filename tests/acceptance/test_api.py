@@ -27,6 +27,7 @@ from callscope.processes import free_ports
 from callscope.settings import Settings
 from models.keys import Scope, create_key
 from models.session import transaction
+from tests.acceptance.api_examples import take
 from tests.clusters import RunningCluster, running_cluster
 from tests.integration.reports.outbox.receivers import HttpReceiver
 from tests.unit.exports.test_vcon import SCHEMA
@@ -273,6 +274,41 @@ def test_the_recording_plays_from_any_place(api: Api, done: int) -> None:
 
 
 # --- the document -----------------------------------------------------------------------------------------------------
+
+
+def test_the_document_shows_an_answer_of_each_operation(api: Api, done: int) -> None:
+    shown = {
+        f"{method.upper()} {path}": content.get("example")
+        for path, operations in api.http.get("/openapi.json").json()["paths"].items()
+        for method, operation in operations.items()
+        for status, answer in operation["responses"].items()
+        if status.startswith("2") and (content := answer.get("content", {}).get("application/json")) is not None
+    }
+    given = take(api.http, done, CHINESE)
+    assert shown.keys() == given.keys()
+    assert {name: found for name in shown if (found := _difference(shown[name], given[name]))} == {}
+
+
+_FREE = {"metadata", "emotion_shares"}
+"""Whose keys differ from call to call."""
+
+
+def _difference(one: Any, other: Any) -> str | None:
+    """Return where two answers are not alike; null and an empty list are like anything."""
+    match one, other:
+        case (None, _) | (_, None):
+            return None
+        case dict(), dict():
+            if one.keys() != other.keys():
+                return f"{sorted(one.keys() ^ other.keys())}"
+            found = ((name, _difference(one[name], other[name])) for name in one.keys() - _FREE)
+            return next((f"{name}.{where}" for name, where in found if where), None)
+        case list(), list():
+            return next((where for where in map(_difference, one[:1], other[:1]) if where), None)
+        case _:
+            numbers = {int, float}
+            same = type(one) is type(other) or {type(one), type(other)} <= numbers
+            return None if same else f"{one!r} and {other!r}"
 
 
 def test_no_request_that_the_document_allows_brings_the_server_down(api: Api, done: int) -> None:

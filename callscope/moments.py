@@ -1,8 +1,8 @@
-"""Moments as others write them."""
+"""Moments and days as others tell them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 
 def read_moment(told: str) -> datetime:
@@ -31,3 +31,8 @@ def read_moment(told: str) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("lies outside the years 1 to 9999") from error
+
+
+def days_before(day: date, days: int) -> date:
+    """Return the day so many days before; at the earliest the first that can be told."""
+    return day - timedelta(min(days, (day - date.min).days))

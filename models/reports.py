@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from callscope.calls import NoticeKind
+from callscope.moments import days_before
 from models import figures
 from models.tables import Analysis, Outbox, Recording
 
@@ -374,7 +375,7 @@ LIMIT :limit
 """),  # noqa: S608 - our own words
         {
             **_values(scope),
-            "before": scope.first - timedelta(days=scope.days),
+            "before": days_before(scope.first, scope.days),
             "language": language,
             "limit": limit,
         },

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from api.security import Reader
 from api.v1.rows import Selected
 from callscope.errors import UsageError
 from callscope.meaning.rules.book import load_rulebook
+from callscope.moments import days_before
 from models.extracts import Selection
 from models.figures import MIN_SILENCE_MS
 from models.reports import Grouping, Scope, today
@@ -56,7 +56,7 @@ def show(
 
 def _scope(session: Session, selection: Selection) -> Scope:
     last = selection.last or today(session)
-    first = selection.first or max(date.min + timedelta(DEFAULT_DAYS), last) - timedelta(DEFAULT_DAYS - 1)
+    first = selection.first or days_before(last, DEFAULT_DAYS - 1)
     if first > last:
         raise UsageError(f"the period ends on {last}, before it begins on {first}")
     return Scope(first, last, selection.queue, selection.agent_id)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
-from datetime import date, timedelta
+from datetime import date
 
+from callscope.moments import days_before
 from models import reports
 from models.figures import MIN_SILENCE_MS
 from models.reports import Days, Scope
@@ -66,10 +67,10 @@ def compose(session: Session, day: date, *, queue: str | None, agent_id: str | N
         Where the pages are served, or empty.
     """
     scope = Scope(day, day, queue, agent_id)
-    yesterday = day - timedelta(1)
+    yesterday = days_before(day, 1)
     today = reports.days(session, scope)
     before = reports.days(session, replace(scope, first=yesterday, last=yesterday))
-    week = reports.days(session, replace(scope, first=day - timedelta(DAYS_A_WEEK), last=yesterday))
+    week = reports.days(session, replace(scope, first=days_before(day, DAYS_A_WEEK), last=yesterday))
     to_before, to_week = _difference(today, before), _difference(today, week)
     return Document(
         report=NAME,

@@ -15,6 +15,7 @@ from callscope.cli import TABLE_WIDTH, console
 from callscope.errors import UsageError
 from callscope.logs import configure_logging
 from callscope.meaning.rules.book import load_rulebook
+from callscope.moments import days_before
 from callscope.settings import Settings, load_settings
 from callscope.targets import load_targets
 from models.figures import MIN_SILENCE_MS
@@ -43,7 +44,7 @@ class _Asked:
     def scope(self, session: Session) -> Scope:
         """Return them with both dates; the database's clock says which day it is."""
         last = self.last.date() if self.last else today(session)
-        first = self.first.date() if self.first else last - timedelta(DEFAULT_DAYS - 1)
+        first = self.first.date() if self.first else days_before(last, DEFAULT_DAYS - 1)
         if first > last:
             raise UsageError(
                 f"the period ends on {last}, before it begins on {first}", why="--from is the earlier date"

@@ -189,7 +189,7 @@ def test_the_curve_is_framed_by_a_signed_link(visitor: Visitor) -> None:
 
 
 def test_a_link_to_the_curve_that_has_expired_says_so(visitor: Visitor) -> None:
-    visitor.expected.append("403 (Forbidden)")
+    visitor.expected.append("410 (Gone)")
     number = visitor.pages.recording("refund-zh")
     token = Links(api_secret(visitor.pages.cluster.settings)).make(EMBED, str(number), expires_in_s=0)
     page = visitor.open(f"/embed/{number}?token={token}", signed_in=False)

@@ -91,7 +91,7 @@ def test_more_than_a_page_of_them_come_when_asked_for(visitor: Visitor) -> None:
         expect(page.get_by_role("link", name="More")).to_have_count(0)
     finally:
         with cluster.engine.begin() as connection:
-            connection.exec_driver_sql("DELETE FROM recording WHERE key LIKE 'copy/%'")
+            connection.exec_driver_sql("DELETE FROM recording WHERE starts_with(key, 'copy/')")
 
 
 def _wait_until_dead(visitor: Visitor) -> None:

@@ -141,6 +141,8 @@ def test_reports_are_those_of_the_command_line(calls: Served, name: str) -> None
     assert answer.json()["report"] == name
     backwards = calls.client.get(f"/v1/reports/{name}", params={"from": "2026-12-31", "to": "2026-01-01"})
     assert backwards.status_code == 422
+    for ages in ({"from": "0001-01-01"}, {"to": "0001-01-01"}, {"from": "9999-12-31", "to": "9999-12-31"}):
+        assert calls.client.get(f"/v1/reports/{name}", params=ages).status_code == 200, ages
 
 
 def test_the_rules_are_told_with_their_version(served: Served) -> None:

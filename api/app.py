@@ -21,6 +21,8 @@ from api.security.links import Links
 from api.security.principal import Doorkeeper
 from api.security.rate import Limiter
 from api.security.secret import api_secret
+from callscope import scratch
+from callscope.scratch import scratch_folder
 from callscope.settings import Settings
 from callscope.storage import open_storage
 from models.session import connected
@@ -41,18 +43,22 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with connected(database_url) as engine:
+        with connected(database_url) as engine, scratch_folder(settings.state_folder / scratch.FOLDER) as folder:
             secret, storage = api_secret(settings), open_storage(settings)
             app.state.context = Context(
                 settings=settings,
                 engine=engine,
                 storage=storage,
+                scratch=folder,
                 secret=secret,
                 doorkeeper=Doorkeeper(),
                 limiter=Limiter(settings.api_rate),
                 links=Links(secret),
                 renditions=Renditions(
-                    settings.state_folder / renditions.FOLDER, storage, max_duration_ms=settings.max_duration_ms
+                    settings.state_folder / renditions.FOLDER,
+                    storage,
+                    scratch=folder,
+                    max_duration_ms=settings.max_duration_ms,
                 ),
                 metrics=metrics,
             )

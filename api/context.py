@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
@@ -29,6 +30,8 @@ class Context:
     settings: Settings
     engine: Engine
     storage: Storage
+    scratch: Path
+    """Where files lie while a request lasts; empty again after the process, however it ends."""
     secret: str
     """Signs sessions and links."""
     doorkeeper: Doorkeeper

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import answer
+from api.security.session import SESSION_COOKIE
 from callscope.errors import BodyTooLarge, CallscopeError, ForeignOrigin, InvalidSetting
 from callscope.settings import Settings
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-SESSION_COOKIE = "callscope"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 UPLOAD_PATHS = ("/v1/recordings", "/v1/audio/transcriptions")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
-from importlib import import_module
 
 import structlog
 from fastapi import FastAPI
@@ -14,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from api.pages.render import render
 from callscope.errors import (
     AnalysisFailed,
     BodyTooLarge,
@@ -161,8 +161,7 @@ def _page(request: Request, problem: Problem, headers: Mapping[str, str]) -> Res
     if problem.status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(request.url_for("sign_in").include_query_params(next=wanted), HTTPStatus.SEE_OTHER)
-    # The pages stand on this module.
-    response: Response = import_module("api.pages.render").render(request, "error.html", problem=problem)
+    response = render(request, "error.html", problem=problem)
     response.status_code = problem.status
     response.headers.update(headers)
     return response

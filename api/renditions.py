@@ -38,15 +38,20 @@ class Renditions:
         Where they are kept; made when it isn't there.
     storage : Storage
         Where the recordings lie.
+    scratch : Path
+        Where they are made; of the same file system.
     max_duration_ms : int > 0
         Longer recordings are refused.
     kept_bytes : int > 0
         All together take no more than this, but for the one asked for last.
     """
 
-    def __init__(self, folder: Path, storage: Storage, *, max_duration_ms: int, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(
+        self, folder: Path, storage: Storage, *, scratch: Path, max_duration_ms: int, kept_bytes: int = KEPT_BYTES
+    ) -> None:
         self._folder = folder
         self._storage = storage
+        self._scratch = scratch
         self._limits = AudioLimits(max_duration_ms=max_duration_ms)
         self._kept_bytes = kept_bytes
         self._making: dict[str, threading.Lock] = {}
@@ -76,7 +81,7 @@ class Renditions:
 
     def _make(self, ref: RecordingRef, file: Path) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._folder) as aside:
+        with tempfile.TemporaryDirectory(dir=self._scratch) as aside:
             # The suffix tells the decoder about formats without a header.
             original = Path(aside) / f"recording{PurePosixPath(ref.key).suffix[:9]}"
             self._storage.fetch(ref, original)

@@ -37,7 +37,7 @@ from models.submissions import (
 )
 
 UPLOADS = "uploads"
-"""Folder of the bucket, and of the state folder."""
+"""Folder of the bucket."""
 
 AUTO = "auto"
 LANGUAGES = tuple(language.value for language in Language if language is not Language.NOSPEECH)
@@ -221,9 +221,7 @@ def _submit_file(
         raise BodyTooLarge(f"the file has {file.size} bytes", why=f"{limit_bytes} are taken")
     wishes = Wishes.read(fields, context.settings)
     suffix = _safe_suffix(file.filename or "")
-    folder = context.settings.state_folder / UPLOADS
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as aside:
+    with tempfile.TemporaryDirectory(dir=context.scratch) as aside:
         copy = Path(aside) / f"upload{suffix}"
         digest = _copy(file.file, copy)
         sniff(copy)

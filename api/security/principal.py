@@ -12,8 +12,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from starlette.requests import Request
 
 from api.context import Context, Ctx
-from api.front import SESSION_COOKIE
-from api.security.session import read_session
+from api.security.session import SESSION_COOKIE, read_session
 from callscope.errors import NotAllowed, NotSignedIn
 from models import keys
 from models.keys import Key, Scope

@@ -7,11 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.context import Context
-from api.front import SESSION_COOKIE
 from callscope.errors import NotSignedIn
 from models import keys
 from models.session import transaction
 
+SESSION_COOKIE = "callscope"
 SESSION_S = 14 * 24 * 3_600
 """A session lasts so long, or until its key is revoked."""
 

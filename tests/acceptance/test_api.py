@@ -247,7 +247,7 @@ def test_an_upload_of_two_gigabytes_is_refused(api: Api) -> None:
         # The connection is closed while the client still sends; some clients never look at the answer then.
         pass
     assert api.http.get("/livez").status_code == 200
-    assert not list(api.cluster.settings.state_folder.glob("uploads/*"))
+    assert not list(api.cluster.settings.state_folder.glob("scratch/*/*/upload*"))
 
 
 # --- formats ----------------------------------------------------------------------------------------------------------

@@ -10,9 +10,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.front import SESSION_COOKIE
 from api.security import principal as door
-from api.security.session import open_session
+from api.security.session import SESSION_COOKIE, open_session
 from callscope.errors import NotSignedIn, UsageError
 from models import keys
 from models.keys import Scope

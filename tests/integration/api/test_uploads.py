@@ -56,7 +56,7 @@ def test_an_upload_is_in_the_bucket_and_waits_as_urgent(served: Served, recordin
     assert taken.job.urgent
     assert taken.job.language is Language.YUE
     assert taken.job.channel_roles == (Role.CUSTOMER,)
-    assert not list((served.settings.state_folder / "uploads").iterdir())
+    assert [file.name for file in served.settings.state_folder.glob("scratch/*/*")] == ["lock"]
 
 
 def test_places_count_those_that_wait_before(served: Served, recording: Path) -> None:
@@ -150,7 +150,7 @@ def test_what_is_no_recording_leaves_nothing(served: Served, tmp_path: Path, con
     answer = post(served, file)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert served.stored() == []
-    assert not list((served.settings.state_folder / "uploads").iterdir())
+    assert [file.name for file in served.settings.state_folder.glob("scratch/*/*")] == ["lock"]
 
 
 def test_a_form_without_a_file_and_a_body_of_nothing_are_told(served: Served) -> None:

@@ -27,7 +27,7 @@ def storage(tmp_path: Path) -> FolderStorage:
 
 
 def renditions(storage: FolderStorage, folder: Path, *, kept_bytes: int = 1_000_000) -> Renditions:
-    return Renditions(folder / "made", storage, max_duration_ms=60_000, kept_bytes=kept_bytes)
+    return Renditions(folder / "made", storage, scratch=folder, max_duration_ms=60_000, kept_bytes=kept_bytes)
 
 
 def put(storage: FolderStorage, folder: Path, name: str, *, frames: int = 8_000, subtype: str = "ULAW") -> np.ndarray:

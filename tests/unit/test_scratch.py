@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from workers.scratch import scratch_folder
+from callscope.scratch import scratch_folder
 
 pytestmark = pytest.mark.unit
 
 HOLD = """
 import sys
 from pathlib import Path
-from workers.scratch import scratch_folder
+from callscope.scratch import scratch_folder
 with scratch_folder(Path(sys.argv[1])) as folder:
     (folder / "recording.wav").write_bytes(b"half of it")
     print(folder, flush=True)

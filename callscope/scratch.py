@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+FOLDER = "scratch"
+"""Below the state folder."""
+
 _LOCK = "lock"
 
 

@@ -93,11 +93,12 @@ class Attempt:
 class _Lane:
     """What one receiver has under way, and how it has been lately."""
 
-    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(SLOTS))
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(SLOTS, "receiver"))
     under_way: int = 0
     pause_ms: int = 0
     """After its last failure; longer with each in a row."""
     resume_at_ms: int = 0
+    used_at_ms: int = field(default_factory=monotonic_ms)
 
     def free(self, now_ms: int) -> int:
         """Return how many messages it may get now."""
@@ -106,6 +107,7 @@ class _Lane:
     def note(self, attempt: Attempt, now_ms: int) -> None:
         """Learn from an attempt that ended."""
         self.under_way -= 1
+        self.used_at_ms = now_ms
         if attempt.error is None:
             self.pause_ms = self.resume_at_ms = 0
         elif not isinstance(attempt.error, Undeliverable):
@@ -188,7 +190,19 @@ class Deliverer:
             lane = self._lanes[message.receiver]
             lane.under_way += 1
             self._under_way.add(lane.threads.submit(_attempt, sender, message))
+        self._close_idle(due)
         return bool(due)
+
+    def _close_idle(self, due: list[Receiver]) -> None:
+        """Forget receivers that nothing is due for; every call may have one of its own that is told of it."""
+        now_ms = monotonic_ms()
+        idle = {
+            receiver
+            for receiver, lane in self._lanes.items()
+            if not lane.under_way and now_ms - lane.used_at_ms > LONGEST_PAUSE_MS
+        }
+        for receiver in idle.difference(due):
+            self._lanes.pop(receiver).threads.shutdown(wait=False)
 
     def _take(self, session: Session, due: list[Receiver], *, by: datetime | None) -> list[Message]:
         taken = []

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from callscope.errors import NotDelivered
 from callscope.processes import LOOPBACK, free_ports
-from reports.outbox import http
+from reports.outbox import deliver, http
 from reports.outbox.deliver import RETRY_DELAYS_MS, SLOTS, Deliverer, Tally
 from tests.integration.models import steps
 from tests.integration.reports.outbox.conftest import Post, webhook
@@ -323,6 +323,21 @@ def test_a_receiver_that_fails_is_asked_less_often(post: Post, receiver: HttpRec
         assert SLOTS <= len(receiver.requests) <= 4 * SLOTS
         receiver.answer = lambda _request: 204
         wait_for(lambda: sum(row["sent_at"] is not None for row in post.rows()) >= 150)
+
+
+def test_a_receiver_that_got_all_its_messages_costs_no_thread(
+    post: Post, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def threads() -> int:
+        return sum(thread.name.startswith("receiver") for thread in threading.enumerate())
+
+    monkeypatch.setattr(deliver, "LONGEST_PAUSE_MS", 0)
+    post.name(tickets=webhook(receiver.url()))
+    post.write("tickets", 5)
+    with delivering(post.deliverer()):
+        wait_for(lambda: threads() > 0)
+        wait_for(lambda: all(row["sent_at"] for row in post.rows()))
+        wait_for(lambda: threads() == 0)
 
 
 def test_two_senders_side_by_side_send_each_message_once(post: Post, receiver: HttpReceiver) -> None:

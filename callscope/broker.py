@@ -32,6 +32,9 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             # The defaults look for such messages every 100 s, whatever the visibility timeout says.
             "unacked_restore_interval": _RESTORE_EVERY_S,
             "unacked_restore_throttle": 1,
+            # Whoever looks for them holds a lock; one that is killed meanwhile, or answered too late, would by default
+            # keep all others from looking for 300 s. Two at a time do no harm: a message goes back in a transaction.
+            "unacked_mutex_expire": SOCKET_TIMEOUT_S,
         },
         # pickle would run whatever a message says.
         "task_serializer": "json",

@@ -21,7 +21,6 @@ from api.security.links import Links
 from api.security.principal import Doorkeeper
 from api.security.rate import Limiter
 from api.security.secret import api_secret
-from callscope import scratch
 from callscope.scratch import scratch_folder
 from callscope.settings import Settings
 from callscope.storage import open_storage
@@ -43,13 +42,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with connected(database_url) as engine, scratch_folder(settings.state_folder / scratch.FOLDER) as folder:
+        with connected(database_url) as engine, scratch_folder(settings.state_folder) as scratch:
             secret, storage = api_secret(settings), open_storage(settings)
             app.state.context = Context(
                 settings=settings,
                 engine=engine,
                 storage=storage,
-                scratch=folder,
+                scratch=scratch,
                 secret=secret,
                 doorkeeper=Doorkeeper(),
                 limiter=Limiter(settings.api_rate),
@@ -57,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
                 renditions=Renditions(
                     settings.state_folder / renditions.FOLDER,
                     storage,
-                    scratch=folder,
+                    scratch=scratch,
                     max_duration_ms=settings.max_duration_ms,
                 ),
                 metrics=metrics,

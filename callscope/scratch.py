@@ -10,20 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-FOLDER = "scratch"
-"""Below the state folder."""
-
 _LOCK = "lock"
 
 
 @contextmanager
-def scratch_folder(root: Path) -> Iterator[Path]:
+def scratch_folder(state_folder: Path) -> Iterator[Path]:
     """
-    Yield a new folder below ``root`` that is this process's alone; it is removed at the end.
+    Yield a new folder below the state folder that is this process's alone; it is removed at the end.
 
     Each folder holds a file that its process keeps locked. The kernel lets the lock go with the process, however it
     ends, so whoever comes next knows which folders are nobody's, and removes them.
     """
+    root = state_folder / "scratch"
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _locked(root / _LOCK):  # or a folder just made and not locked yet would be taken for a leftover
         for leftover in [path for path in root.iterdir() if path.is_dir()]:

@@ -25,7 +25,7 @@ from callscope.errors import ConfigurationFault, DeviceLost
 from callscope.jobs import ANALYSE_QUEUE, ANALYSE_TASK, ISOLATE_QUEUE, AnalyseJob, AttemptNote, unpack
 from callscope.logs import configure_logging
 from callscope.pipeline import Stage
-from callscope.scratch import FOLDER, scratch_folder
+from callscope.scratch import scratch_folder
 from callscope.settings import Settings, load_settings
 from callscope.sound.pitch import warm_up
 from callscope.storage import open_storage
@@ -86,7 +86,7 @@ def _run_worker(settings: Settings, recogniser: Callable[[], SharedRecogniser], 
     worker = f"{socket.gethostname()}:{os.getpid()}:{settings.device}"
     publisher = NotePublisher(app, stopping=_is_stopping)
     flights = Flights(publisher, worker=worker, beat_ms=settings.lease_ms // 3, timeout_ms=settings.analyse_timeout_ms)
-    with scratch_folder(settings.state_folder / FOLDER) as scratch:
+    with scratch_folder(settings.state_folder) as scratch:
         context = AttemptContext(
             settings=settings,
             storage=open_storage(settings),

@@ -24,8 +24,8 @@ with scratch_folder(Path(sys.argv[1])) as folder:
 """
 
 
-def folders(root: Path) -> list[Path]:
-    return [path for path in root.iterdir() if path.is_dir()]
+def folders(state_folder: Path) -> list[Path]:
+    return [path for path in (state_folder / "scratch").iterdir() if path.is_dir()]
 
 
 def test_it_is_removed_at_the_end_with_all_that_is_in_it(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,20 +17,16 @@ def show_examples(app: FastAPI) -> None:
     """Let the app's document carry the examples."""
     plain = app.openapi
 
+    @cache
     def document() -> dict[str, Any]:
-        made = plain()  # the same object each time
+        examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+        made = plain()
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
-                example = _examples().get(f"{method.upper()} {path}")
                 for status, answer in operation["responses"].items():
-                    if example is not None and status.startswith("2") and "application/json" in answer["content"]:
-                        answer["content"]["application/json"]["example"] = example
+                    shown = answer.get("content", {}).get("application/json")
+                    if shown is not None and status.startswith("2"):
+                        shown["example"] = examples[f"{method.upper()} {path}"]
         return made
 
     setattr(app, "openapi", document)  # noqa: B010 - FastAPI documents that it is replaced
-
-
-@cache
-def _examples() -> Mapping[str, Any]:
-    told: dict[str, Any] = json.loads(EXAMPLES.read_text(encoding="utf-8"))
-    return told

@@ -12,11 +12,11 @@ from fastapi import Query
 
 from callscope.errors import UsageError
 from callscope.moments import read_moment
+from models.base import MAX_ID
 
 T = TypeVar("T")
 
 MAX_LIMIT = 500
-_NUMBERS = 1 << 63
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="at most so many items")]
 Cursor = Annotated[
@@ -68,6 +68,6 @@ def _read_part(part: object, kind: type) -> object:
         return date.fromisoformat(part)
     if kind is float and type(part) in {int, float}:
         return part
-    if type(part) is not kind or (isinstance(part, int) and not 0 <= part < _NUMBERS):
+    if type(part) is not kind or (isinstance(part, int) and not 0 <= part <= MAX_ID):
         raise ValueError(part)
     return part

@@ -21,6 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+MAX_ID = (1 << 63) - 1
+"""The greatest number that a row can have."""
+
 
 class Base(DeclarativeBase):
     """Every table of callscope. Constraints are named, so that an error names the rule that was broken."""

@@ -52,8 +52,7 @@ from callscope.calls import (
     WordCount,
 )
 from models import tables
-
-_LARGEST_ID = (1 << 63) - 1
+from models.base import MAX_ID
 
 T = TypeVar("T")
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -207,7 +206,7 @@ def read_named_call(
     call = read_call(session, call_id=name, version=version) or read_call(
         session, bucket=bucket, key=name, version=version
     )
-    if call is None and name.isascii() and name.isdecimal() and int(name) <= _LARGEST_ID:
+    if call is None and name.isascii() and name.isdecimal() and int(name) <= MAX_ID:
         return read_call(session, recording_id=int(name), version=version)
     return call
 

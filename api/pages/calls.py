@@ -24,6 +24,7 @@ from api.security import Reader
 from callscope.calls import Emotion, EventKind, Language, Severity, Soothing
 from callscope.errors import UsageError
 from models import browse, extracts, saved_views
+from models.base import MAX_ID
 from models.browse import COUNTED, Anger, Choices, ListedCall, Sort
 from models.call_index import LETTERS, NOTHING, SHARE_STEPS
 from models.extracts import Selection
@@ -244,7 +245,7 @@ def _ids(told: str) -> list[int]:
         chosen = [int(one) for one in told.split(",") if one.strip()]
     except ValueError:
         raise UsageError("the chosen calls aren't numbers", why="they look like 17,23") from None
-    if len(chosen) > MAX_CHOSEN or not all(0 < one < 1 << 63 for one in chosen):
+    if len(chosen) > MAX_CHOSEN or not all(0 < one <= MAX_ID for one in chosen):
         raise UsageError(f"the chosen calls aren't numbers of calls, at most {MAX_CHOSEN:,} of them")
     return chosen
 

@@ -14,6 +14,7 @@ from api.paging import Cursor, Limit, Page
 from api.security import Reader, Writer
 from callscope.errors import UsageError
 from models import ledger
+from models.base import MAX_ID
 from models.browse import ListedCall
 
 router = APIRouter(prefix="/calls", tags=["calls"])
@@ -24,7 +25,7 @@ class Replay:
     """Which recordings are analysed again."""
 
     recording_ids: Annotated[
-        list[Annotated[int, Field(ge=1, le=(1 << 63) - 1)]],
+        list[Annotated[int, Field(ge=1, le=MAX_ID)]],
         Field(max_length=MAX_CHOSEN),
     ] = field(default_factory=list)
     all: bool = False

@@ -14,6 +14,7 @@ from api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from api.security import Reader, Writer
 from callscope.errors import UsageError, advice_for
 from models import ledger
+from models.base import MAX_ID
 
 router = APIRouter(prefix="/dead", tags=["dead recordings"])
 
@@ -41,7 +42,7 @@ class Replay:
     """Which recordings are tried again."""
 
     recording_ids: Annotated[
-        list[Annotated[int, Field(ge=1, le=(1 << 63) - 1)]] | None, Field(max_length=MAX_IDS, description="null: none")
+        list[Annotated[int, Field(ge=1, le=MAX_ID)]] | None, Field(max_length=MAX_IDS, description="null: none")
     ] = None
     all: bool = False
     """Every dead one."""

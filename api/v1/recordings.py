@@ -21,6 +21,7 @@ from api.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from api.security import Reader, Writer
 from api.uploads import LANGUAGES, submit_file, submit_reference
 from callscope.errors import NotStored, UsageError, advice_for
+from models.base import MAX_ID
 from models.ledger import State
 from models.progress import Progress, RecordingRow, page_recordings, read_progress, read_recording
 from models.session import transaction
@@ -34,7 +35,6 @@ STREAM_S = 3_600
 """A stream of a recording that doesn't end is closed; the browser opens it again."""
 PING_S = 15
 
-MAX_ID = (1 << 63) - 1
 
 RecordingId = Annotated[int, Path(ge=1, le=MAX_ID, description="number of the recording")]
 

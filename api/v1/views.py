@@ -15,6 +15,7 @@ from api.context import Db
 from api.security import Reader, Writer
 from callscope.errors import NotStored, UsageError
 from models import saved_views
+from models.base import MAX_ID
 from models.saved_views import MAX_NAME_CHARS, MAX_QUERY_CHARS, SavedView
 
 router = APIRouter(prefix="/views", tags=["saved views"])
@@ -57,7 +58,7 @@ def save(
 
 
 @router.delete("/{view_id}", summary="Remove a view", status_code=HTTPStatus.NO_CONTENT)
-def remove(session: Db, _: Writer, view_id: Annotated[int, Path(ge=1, le=(1 << 63) - 1)]) -> None:
+def remove(session: Db, _: Writer, view_id: Annotated[int, Path(ge=1, le=MAX_ID)]) -> None:
     """Remove a view; the calls stay."""
     if not saved_views.remove_view(session, view_id):
         raise NotStored(f"there is no view {view_id}")

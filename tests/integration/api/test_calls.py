@@ -11,6 +11,7 @@ import pytest
 
 from api.paging import encode_cursor
 from models import extracts
+from models.browse import Sort
 from models.keys import Scope
 from tests.integration.api.conftest import Served
 from tests.integration.models import stored
@@ -34,11 +35,12 @@ def names(served: Served, query: str) -> list[str]:
     return [item["call_id"] for item in answer.json()["items"]]
 
 
-def test_page_by_page(calls: Served) -> None:
+@pytest.mark.parametrize("sort", Sort)
+def test_page_by_page(calls: Served, sort: Sort) -> None:
     found = list[str]()
     cursor: str | None = ""
     while cursor is not None:
-        page = calls.client.get("/v1/calls", params={"limit": 1, "cursor": cursor}).json()
+        page = calls.client.get("/v1/calls", params={"limit": 1, "cursor": cursor, "sort": sort}).json()
         found += [item["call_id"] for item in page["items"]]
         cursor = page["next_cursor"]
     assert found == ["c2", "c1", "c0"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from callscope.evaluation import read_reference
 from callscope.meaning import rules
+from callscope.meaning.interpret import LOOK_EVERY_S
 from callscope.settings import Settings
 from tests.clusters import RunningCluster, finished, running_cluster
 from tests.integration.reports.outbox.receivers import SECRET, HttpReceiver
@@ -173,6 +175,7 @@ def test_a_mistake_in_the_rules_is_told_and_the_cluster_keeps_its_rules(
         assert checked.returncode == 1
         assert "customers.yaml, line" in checked.stdout + checked.stderr
         assert "ANGRI" in checked.stdout + checked.stderr
+        time.sleep(LOOK_EVERY_S)  # the writers look when a result comes, unless they have just looked
         # A new version of a recording is analysed all the same, by the rules that were good.
         known = len(samples.query("SELECT FROM analysis"))
         again = tmp_path / "again.wav"

@@ -36,6 +36,8 @@ pytestmark = pytest.mark.integration
 
 WORKER = "host:1:cpu"
 
+_PATIENCE_S = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Office:
@@ -64,24 +66,27 @@ class Office:
             return [one.job for one in ledger.take(session, limit=count, sent_deadline_ms=60_000)]
 
     def wait(self, reached: Callable[[list[Mapping[str, Any]]], bool]) -> list[Mapping[str, Any]]:
-        deadline = time.monotonic() + 60
-        while not reached(found := self.rows()):
-            assert time.monotonic() < deadline, f"{found}\n{(self.folder / 'writers.log').read_text(encoding='utf-8')}"
+        self.wait_until(lambda: reached(self.rows()))
+        return self.rows()
+
+    def wait_until(self, holds: Callable[[], object]) -> None:
+        deadline = time.monotonic() + _PATIENCE_S
+        while not holds():
+            assert time.monotonic() < deadline, f"{self.rows()}\n{self.log()}"
             time.sleep(0.05)
-        return found
+
+    def log(self) -> str:
+        return (self.folder / "writers.log").read_text(encoding="utf-8")
 
     def rows(self) -> list[Mapping[str, Any]]:
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.exec_driver_sql("SELECT * FROM recording ORDER BY id").mappings()]
 
-    def wait_for_lock(self) -> None:
-        """Wait until a writer waits for a row that somebody holds."""
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND state = 'active'"
-        while True:
-            with self.engine.connect() as connection:  # within a transaction the answer would stay the same
-                if connection.exec_driver_sql(waiting).scalar():
-                    return
-            time.sleep(0.05)
+    def waits_for_lock(self) -> bool:
+        """Say whether a writer waits for a row that somebody holds."""
+        waiting = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND state = 'active'"
+        with self.engine.connect() as connection:  # within a transaction the answer would stay the same
+            return bool(connection.exec_driver_sql(waiting).scalar())
 
     def is_clean(self) -> bool:
         with transaction(self.engine) as session:
@@ -154,7 +159,7 @@ def test_notes_in_the_hands_of_killed_writers_are_written_all_the_same(office: O
     with office.writers() as first, office.engine.begin() as holding:
         # While the row is held, the writer has its note in its hands; one that is killed as it takes a note loses it.
         holding.exec_driver_sql(f"SELECT FROM recording WHERE id = {jobs[20].recording_id} FOR UPDATE")
-        office.wait_for_lock()
+        office.wait_until(office.waits_for_lock)
         os.kill(first.pid, signal.SIGKILL)
         first.wait(5_000)
     with office.writers():
@@ -191,11 +196,9 @@ def test_a_note_that_could_not_be_acknowledged_stops_no_writer(settings: Setting
                 # While the row is held, the writer has the note in its hands.
                 holding.exec_driver_sql(f"SELECT FROM recording WHERE id = {first.recording_id} FOR UPDATE")
                 office.publisher.ended(result_of(first))
-                office.wait_for_lock()
+                office.wait_until(office.waits_for_lock)
                 os.kill(valkey, signal.SIGSTOP)
-            log = office.folder / "writers.log"
-            while "Couldn't ack" not in log.read_text(encoding="utf-8"):
-                time.sleep(0.1)
+            office.wait_until(lambda: "Couldn't ack" in office.log())
             os.kill(valkey, signal.SIGCONT)
             for job in others:
                 office.publisher.ended(result_of(job))

@@ -11,10 +11,9 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
-from api import problems, renditions, routes
+from api import openapi, problems, renditions, routes
 from api.context import Context
 from api.front import Front
-from api.openapi import show_examples
 from api.ops import Metrics
 from api.renditions import Renditions
 from api.security.links import Links
@@ -68,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     routes.include(app)
-    show_examples(app)
+    openapi.complete(app)
 
     @app.get("/", include_in_schema=False)
     def start() -> RedirectResponse:

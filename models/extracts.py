@@ -17,6 +17,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Boolean,
+    Column,
     Date,
     DateTime,
     Double,
@@ -73,6 +74,8 @@ class ExtractColumn:
     kind: Kind
     comment: str
     """Meaning and unit, as in the data dictionary."""
+    is_nullable: bool
+    """Some rows may hold nothing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,13 @@ def about(name: str) -> str:
 
 def extract(name: str) -> Extract:
     """Return what a table's file holds, by the table's name in `NAMES`."""
-    columns = (ExtractColumn(one.name, _kind(one.type), _comment(one)) for one in _columns(name, clear=True))
-    return Extract(name, _SOURCES[name].about, tuple(columns))
+    return Extract(name, _SOURCES[name].about, _declared(name, _columns(name, clear=True)))
+
+
+def page_columns(name: str) -> tuple[ExtractColumn, ...]:
+    """Return what each row of a `page` holds."""
+    felt = _felt() if _SOURCES[name].table is tables.Segment else []
+    return _declared(name, [*_columns(name, clear=True), *felt])
 
 
 def stream(session: Session, name: str, selection: Selection, *, clear: bool) -> Iterator[list[Row]]:
@@ -201,11 +209,7 @@ def page(
     number = getattr(table, source.number)
     statement = _statement(name, selection, clear=clear)
     if table is tables.Segment:
-        statement = statement.join(emotion, _same_segment()).add_columns(
-            emotion.label.label("emotion"),
-            emotion.probability.label("emotion_probability"),
-            emotion.distribution.label("emotion_distribution"),
-        )
+        statement = statement.join(emotion, _same_segment()).add_columns(*_felt())
         # Said of both, so that the partitions of other months aren't looked at.
         for bound, holds in ((selection.first, emotion.call_date.__ge__), (selection.last, emotion.call_date.__le__)):
             statement = statement if bound is None else statement.where(holds(bound))
@@ -392,6 +396,16 @@ def _of_emotions() -> list[Any]:
     ]
 
 
+def _felt() -> list[Any]:
+    """Return what a segment's row tells of its emotion."""
+    emotion = tables.Emotion
+    return [
+        emotion.label.label("emotion"),
+        emotion.probability.label("emotion_probability"),
+        emotion.distribution.label("emotion_distribution"),
+    ]
+
+
 def _own(table: type[Any], *, without: Sequence[str] = ()) -> Callable[[], list[Any]]:
     """Return the way to a table's own columns, in its order; a call's and those that nobody wants are left out."""
     left_out = {"call_date", "analysis_id", *without}
@@ -453,11 +467,26 @@ def _kind(type_: TypeEngine[Any]) -> Kind:  # noqa: PLR0911 - one line a type
             return Kind.TEXT
 
 
-def _comment(column: Any) -> str:  # noqa: ANN401 - a column, an attribute or a label of one
+def _declared(name: str, columns: Sequence[Any]) -> tuple[ExtractColumn, ...]:
+    return tuple(
+        ExtractColumn(
+            name=one.name,
+            kind=_kind(one.type),
+            comment=base.comment or "",
+            # A recording that was never analysed has no analysis.
+            is_nullable=bool(base.nullable) or (name == "recordings" and base.table is tables.Analysis.__table__),
+        )
+        for one in columns
+        for base in [_base(one)]
+    )
+
+
+def _base(column: Any) -> Column[Any]:  # noqa: ANN401 - a column, an attribute or a label of one
     match column:
         case Label():
-            return _comment(column.element)
+            return _base(column.element)
         case InstrumentedAttribute():
-            return _comment(column.property.columns[0])
+            return _base(column.property.columns[0])
         case _:
-            return getattr(column, "comment", None) or ""
+            assert isinstance(column, Column)  # noqa: S101 - a table's own, for nothing else is selected here
+            return column

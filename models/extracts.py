@@ -75,7 +75,7 @@ class ExtractColumn:
     comment: str
     """Meaning and unit, as in the data dictionary."""
     is_nullable: bool
-    """Some rows may hold nothing there."""
+    """Its table lets a row hold nothing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +122,13 @@ def about(name: str) -> str:
 
 def extract(name: str) -> Extract:
     """Return what a table's file holds, by the table's name in `NAMES`."""
-    return Extract(name, _SOURCES[name].about, _declared(name, _columns(name, clear=True)))
+    return Extract(name, _SOURCES[name].about, _declared(_columns(name, clear=True)))
 
 
 def page_columns(name: str) -> tuple[ExtractColumn, ...]:
     """Return what each row of a `page` holds."""
     felt = _felt() if _SOURCES[name].table is tables.Segment else []
-    return _declared(name, [*_columns(name, clear=True), *felt])
+    return _declared([*_columns(name, clear=True), *felt])
 
 
 def stream(session: Session, name: str, selection: Selection, *, clear: bool) -> Iterator[list[Row]]:
@@ -467,15 +467,9 @@ def _kind(type_: TypeEngine[Any]) -> Kind:  # noqa: PLR0911 - one line a type
             return Kind.TEXT
 
 
-def _declared(name: str, columns: Sequence[Any]) -> tuple[ExtractColumn, ...]:
+def _declared(columns: Sequence[Any]) -> tuple[ExtractColumn, ...]:
     return tuple(
-        ExtractColumn(
-            name=one.name,
-            kind=_kind(one.type),
-            comment=base.comment or "",
-            # A recording that was never analysed has no analysis.
-            is_nullable=bool(base.nullable) or (name == "recordings" and base.table is tables.Analysis.__table__),
-        )
+        ExtractColumn(one.name, _kind(one.type), base.comment or "", is_nullable=bool(base.nullable))
         for one in columns
         for base in [_base(one)]
     )

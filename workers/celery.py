@@ -12,7 +12,10 @@ import logging
 from typing import Any
 
 from celery import Celery, signals
+from celery.app.events import Events
+from celery.events import EventDispatcher
 from kombu.exceptions import OperationalError
+from typing_extensions import override
 
 from callscope.broker import celery_settings
 from callscope.errors import BrokerUnavailable
@@ -20,7 +23,20 @@ from callscope.logs import configure_logging
 from callscope.settings import load_settings
 from workers.slots import SlotKeeper
 
-app = Celery("callscope", set_as_current=True)
+
+class _Dispatcher(EventDispatcher):  # type: ignore[misc]
+    @override
+    def send(self, *args: Any, **fields: Any) -> Any:
+        # Celery would send its heartbeat until Redis takes it, and its process hears nothing else meanwhile, not even
+        # that it shall stop. What can't be sent is buffered.
+        return super().send(*args, **fields | {"retry": False})
+
+
+class _Events(Events):  # type: ignore[misc]
+    dispatcher_cls = _Dispatcher
+
+
+app = Celery("callscope", set_as_current=True, events=_Events)
 app.steps["consumer"].add(SlotKeeper)
 
 

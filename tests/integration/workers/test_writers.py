@@ -37,6 +37,8 @@ pytestmark = pytest.mark.integration
 WORKER = "host:1:cpu"
 
 _PATIENCE_S = 60
+_HEARTBEAT_S = 2
+"""Celery's."""
 
 _NOT_ACKNOWLEDGED = "Couldn't ack"
 
@@ -215,6 +217,20 @@ def freeze_over_note(office: Office, job: AnalyseJob, *, broker: int) -> None:
         os.kill(broker, signal.SIGSTOP)
     time.sleep(SOCKET_TIMEOUT_S + 1)
     os.kill(broker, signal.SIGCONT)
+
+
+def test_a_writer_hears_that_it_shall_stop_while_the_broker_is_frozen(settings: Settings, engine: Engine) -> None:
+    own_broker = settings.model_copy(update={"broker_url": None})
+    with run_servers(own_broker, s3=False, durable=False) as servers, open_office(servers.settings, engine) as office:
+        broker = servers.supervisor.process("valkey").pid
+        with office.writers() as writer:
+            office.wait_until(lambda: "ready." in office.log())
+            os.kill(broker, signal.SIGSTOP)
+            time.sleep(_HEARTBEAT_S + 1)
+            writer.send(signal.SIGTERM)
+            code = writer.wait(120_000)
+        os.kill(broker, signal.SIGCONT)
+    assert code == 0
 
 
 def test_a_broker_that_is_away_is_waited_for_until_told_to_stop(office: Office) -> None:
